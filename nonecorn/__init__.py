@@ -1,0 +1,1 @@
+"""nonecorn: a plugin-based server for ASGI and WSGI applications."""

@@ -1,0 +1,3 @@
+"""The one version number of every first-party distribution."""
+
+__version__ = "1.0.0"

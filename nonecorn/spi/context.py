@@ -1,0 +1,106 @@
+"""What a worker's objects share: plain attributes, compiled from the Plan before the first connection."""
+
+from __future__ import annotations
+
+import logging
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from nonecorn.spi.application import ASGIApp, Header
+from nonecorn.spi.observer import RequestRecord
+from nonecorn.spi.settings import Limits, Settings
+
+if typing.TYPE_CHECKING:
+    from nonecorn.spi.protocol import ProtocolFactory, ProtocolUpgrade
+    from nonecorn.spi.runtime import Port, Runtime
+    from nonecorn.spi.stream import Stream, StreamFactory
+
+S = TypeVar("S", bound=Settings)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Observers:
+    """Bound methods of the observers, per event; an empty tuple where nobody listens."""
+
+    worker_started: tuple[Callable[[Runtime], None], ...] = ()
+    worker_stopping: tuple[Callable[[Runtime], None], ...] = ()
+    connection_opened: tuple[Callable[[Port], None], ...] = ()
+    connection_closed: tuple[Callable[[Port], None], ...] = ()
+    request_started: tuple[Callable[[dict[str, Any]], None], ...] = ()
+    request_finished: tuple[Callable[[RequestRecord], None], ...] = ()
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class AppContext:
+    """What application loaders, wrappers and middleware may know.
+
+    Attributes:
+        settings: Every settings object by table.
+        log: `nonecorn.error`.
+    """
+
+    settings: Mapping[str, Settings]
+    log: logging.Logger
+
+    def settings_of(self, kind: type[S]) -> S:
+        """The settings object of a plugin's table."""
+        return typing.cast("S", self.settings[kind.table])
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Context:
+    """What every connection of one listener shares within one worker.
+
+    Attributes:
+        app: The application, wrapped.
+        runtime: The running loop.
+        limits: `[limits]`.
+        http: Serves plain requests (scope type `http`).
+        stream_upgrades: Stream by `Upgrade` token or extended CONNECT `:protocol`, in lower case.
+        protocol_upgrades: Protocol by `Upgrade` token, in lower case.
+        alpn: Protocol by ALPN id; in preference order.
+        default: Protocol where nothing was negotiated.
+        prefaces: Protocols that a clear connection's first bytes select (RFC 9113 section 3.4).
+        scheme: `http` or `https`.
+        root_path: ASGI root_path.
+        state: The lifespan's state, copied into each scope; None where lifespan is not supported.
+        headers: Fields added to every response, such as `server` and `alt-svc`; those the application sets itself win.
+        date_header: Add `date`.
+        settings: Every settings object by table.
+        observers: Who listens to what.
+        running: Streams whose `run` runs; shared by all listeners of the worker.
+        draining: The worker is shutting down: connections do not outlive their current request.
+        log: `nonecorn.error`.
+    """
+
+    app: ASGIApp
+    runtime: Runtime
+    limits: Limits
+    http: StreamFactory
+    default: ProtocolFactory
+    stream_upgrades: Mapping[bytes, StreamFactory] = field(default_factory=dict)
+    protocol_upgrades: Mapping[bytes, ProtocolUpgrade] = field(default_factory=dict)
+    alpn: Mapping[bytes, ProtocolFactory] = field(default_factory=dict)
+    prefaces: tuple[tuple[bytes, ProtocolFactory], ...] = ()
+    scheme: str = "http"
+    root_path: str = ""
+    state: dict[str, Any] | None = None
+    headers: tuple[Header, ...] = ()
+    date_header: bool = True
+    settings: Mapping[str, Settings] = field(default_factory=dict)
+    observers: Observers = field(default_factory=Observers)
+    running: set[Stream] = field(default_factory=set)
+    admission: Any = None
+    draining: bool = False
+    log: logging.Logger = field(default_factory=lambda: logging.getLogger("nonecorn.error"))
+
+    def settings_of(self, kind: type[S]) -> S:
+        """The settings object of a plugin's table; its defaults where the table was never built."""
+        found = self.settings.get(kind.table)
+        return typing.cast("S", found) if found is not None else kind()
+
+    def __repr__(self) -> str:
+        state = "draining" if self.draining else "serving"
+        return f"<Context {self.scheme} {state} running={len(self.running)}>"

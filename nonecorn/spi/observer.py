@@ -1,0 +1,66 @@
+"""Observers: who wants to know of connections and requests, at no cost where nobody does.
+
+A worker builds each observer once and keeps, per event, one tuple of the methods that observers
+override. With no observer of an event nothing is measured and no record is made. Calls are synchronous, on the
+loop's thread, and must not block; an observer that raises is logged once and removed.
+"""
+
+from __future__ import annotations
+
+import typing
+from dataclasses import dataclass
+from typing import Any
+
+from nonecorn.spi.application import Headers
+
+if typing.TYPE_CHECKING:
+    from nonecorn.spi.runtime import Port, Runtime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRecord:
+    """One request or socket, as it ended.
+
+    Attributes:
+        scope: The ASGI scope. For a request refused before there was one (`reason` is set) it has what was
+            understood: at least `type`, `client`, `server`, `headers`, `method` and `path`, the last two maybe empty.
+        status: Status code of the final response; None if none was started.
+        headers: Header fields of the response as the application gave them.
+        sent: Response body bytes handed to the transport, without framing.
+        received: Request body bytes.
+        duration: Seconds from the request's head to its end.
+        reason: Empty for an ordinary end, else a short word: `client-gone`, `app-error`, `timeout`,
+            or why the server refused the request itself (`bad-host`, `head-too-large`, …).
+    """
+
+    scope: dict[str, Any]
+    status: int | None
+    headers: Headers
+    sent: int
+    received: int
+    duration: float
+    reason: str
+
+
+class Observer:
+    """Base of observers: override what you want to hear of; the rest costs nothing."""
+
+    __slots__ = ()
+
+    def worker_started(self, runtime: Runtime) -> None:
+        """The worker accepts connections; lifespan start-up is complete."""
+
+    def worker_stopping(self, runtime: Runtime) -> None:
+        """The worker has stopped accepting and begins to drain."""
+
+    def connection_opened(self, port: Port) -> None:
+        """A connection was accepted; before TLS, if the listener has it."""
+
+    def connection_closed(self, port: Port) -> None:
+        """The connection has gone, for whatever reason; said exactly once."""
+
+    def request_started(self, scope: dict[str, Any]) -> None:
+        """A stream was opened; its application is about to be called."""
+
+    def request_finished(self, record: RequestRecord) -> None:
+        """A request ended; said exactly once per request, whoever ended it."""

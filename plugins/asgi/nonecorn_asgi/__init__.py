@@ -1,0 +1,1 @@
+"""ASGI 3 and ASGI 2 application interfaces."""

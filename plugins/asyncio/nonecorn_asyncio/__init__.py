@@ -1,0 +1,1 @@
+"""Worker on asyncio's own event loop."""

@@ -1,0 +1,1 @@
+"""HTTP/1.1 with heads parsed by h11."""

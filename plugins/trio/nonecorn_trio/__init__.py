@@ -1,0 +1,1 @@
+"""Worker on trio."""
