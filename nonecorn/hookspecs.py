@@ -1,11 +1,13 @@
 """Every hook a plugin may implement, grouped by phase. This file is the reference.
 
-Hooks run at start-up, in the supervisor, synchronously, in the order of the plugins' names, and return descriptions; the kernel
-compiles them into a Plan from which workers are built. There is no hook per connection, request or event:
-what wants to see those is an `Observer` or a middleware, named by a spec. `None` and an empty list both mean "nothing from me". A hook that raises ends
-the start-up with a `PluginError` that names the plugin and its distribution.
+Hooks run at start-up, in the supervisor, synchronously, and return descriptions; the kernel
+compiles them into a Plan from which workers are built. Built-in plugins are called first, then the
+others by name. There is no hook per connection, request or event: what wants to see those is an
+`Observer` or a middleware, named by a spec. `None` and an empty list both mean "nothing from me". A
+hook that raises ends the start-up with a `PluginError` that names the plugin and its distribution.
 
-A descriptor module imports `nonecorn.spi` only, states the API that it was written for, and marks its functions:
+A descriptor module imports `nonecorn.spi` only, states the API that it was written for, and marks
+its functions:
 
     from nonecorn.spi import ObserverSpec, Ref, hookimpl
 
@@ -48,7 +50,8 @@ hookspec = pluggy.HookspecMarker("nonecorn")
 def nonecorn_settings() -> Sequence[type[Settings]]:  # type: ignore[empty-body]
     """Settings dataclasses, one per TOML table; the table is the plugin's name.
 
-    Called for every loaded plugin before options are parsed, also for `serve --help`: import nothing heavy.
+    Called for every loaded plugin before options are parsed, also for `serve --help`: import
+    nothing heavy.
     """
 
 
@@ -59,12 +62,18 @@ def nonecorn_commands() -> Sequence[CommandSpec]:  # type: ignore[empty-body]
 
 @hookspec
 def nonecorn_configure(draft: ConfigDraft) -> None:
-    """Adjust the merged configuration before it freezes. What is set here is shown as `plugin <name>` in its origin."""
+    """Adjust the merged configuration before it freezes.
+
+    The origin of what is set here is shown as `plugin <name>`.
+    """
 
 
 @hookspec
 def nonecorn_validate(config: Config) -> Iterable[str]:  # type: ignore[empty-body]
-    """Problems of the frozen configuration, one line each; all plugins' are shown together and the command exits 2."""
+    """Problems of the frozen configuration, one line each.
+
+    All plugins' problems are shown together, and the command exits with 2.
+    """
 
 
 # Registries ---------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The Plan: everything a worker needs, decided in the supervisor, frozen and picklable.
 
-It holds settings and specs, never objects: a worker imports only what the Plan's references name. Sockets travel
-beside it, since they are passed by other means than values are.
+It holds settings and specs, never objects: a worker imports only what the Plan's references
+name. Sockets travel beside it, since they are passed by other means than values are.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ class Plan:
         worker: The runtime.
         listeners: In the order configured.
         protocols: Selected protocols, one per `serves`, ALPN preference first.
-        streams: Selected streams, one per upgrade token; exactly one has no token and serves plain requests.
+        streams: Selected streams, one per upgrade token; exactly one has no token and serves
+            plain requests.
         app_loaders: Highest priority first.
         app_wrappers: Highest priority first.
         middleware: Outermost first.
@@ -82,12 +83,12 @@ class Plan:
     def server(self) -> ServerSettings:
         """The top-level table."""
         found = self.settings[""]
-        assert isinstance(found, ServerSettings)  # noqa: S101  # the kernel's own table
+        assert isinstance(found, ServerSettings)  # the kernel's own table
         return found
 
     @property
     def limits(self) -> Limits:
         """`[limits]`."""
         found = self.settings["limits"]
-        assert isinstance(found, Limits)  # noqa: S101
+        assert isinstance(found, Limits)
         return found

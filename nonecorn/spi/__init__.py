@@ -1,9 +1,11 @@
 """The contract between nonecorn's kernel and its plugins, and all of it.
 
-Four nouns carry a request: a **Worker** gives a `Runtime` and, per connection, a `Port`; a **Transport** makes the sockets;
-a **Protocol** turns bytes into streams and answers them as an `Exchange`; a **Stream** turns an exchange into calls of the application.
-Descriptors (`plugin.py`) return specs that name these by `Ref`. This package imports the standard library only, and pluggy
-when a descriptor asks for `hookimpl`: a worker that is given a Plan imports neither pluggy nor the rest of the kernel by it.
+Four nouns carry a request: a **Worker** gives a `Runtime` and, per connection, a `Port`; a
+**Transport** makes the sockets; a **Protocol** turns bytes into streams and answers them as an
+`Exchange`; a **Stream** turns an exchange into calls of the application. Descriptors
+(`plugin.py`) return specs that name these by `Ref`. This package imports the standard library
+only, and pluggy when a descriptor asks for `hookimpl`: a worker that is given a Plan imports
+neither pluggy nor the rest of the kernel by it.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from nonecorn.spi.application import (
     Send,
 )
 from nonecorn.spi.clock import TICK, Clock, http_date
-from nonecorn.spi.context import AppContext, Context, Observers
+from nonecorn.spi.context import Admission, AppContext, Context, Observers
 from nonecorn.spi.errors import (
     ApiMismatchError,
     AppLoadError,
@@ -89,7 +91,8 @@ if TYPE_CHECKING:
     hookimpl: pluggy.HookimplMarker
 
 PLUGIN_API: Final = 1
-"""Version of this contract. A descriptor states the one it was written for as its own `PLUGIN_API`."""
+"""Version of this contract. A descriptor states the one it was written for as its own
+`PLUGIN_API`."""
 
 
 def __getattr__(name: str) -> Any:
@@ -108,6 +111,7 @@ __all__ = [
     "PLUGIN_API",
     "TICK",
     "ASGIApp",
+    "Admission",
     "ApiMismatchError",
     "AppContext",
     "AppDetector",

@@ -20,7 +20,9 @@ Headers: TypeAlias = list[Header]
 
 
 class AppWrapper(typing.Protocol):
-    """Turns one kind of application into an ASGI 3 callable. Called once per worker, before start-up."""
+    """Turns one kind of application into an ASGI 3 callable. Called once per worker, before
+    start-up.
+    """
 
     def __call__(self, app: Any, context: AppContext, /) -> ASGIApp:
         """Return the ASGI callable that serves `app`.

@@ -41,7 +41,9 @@ class Clock:
         self.tick(monotonic, wall)
 
     def tick(self, monotonic: float, wall: float) -> None:
-        """Take a new reading. Called by the runtime once a second and when it wakes from idleness."""
+        """Take a new reading. Called by the runtime once a second and when it wakes from
+        idleness.
+        """
         self.now = monotonic
         second = int(wall)
         if second != self._second:

@@ -1,4 +1,6 @@
-"""What a worker's objects share: plain attributes, compiled from the Plan before the first connection."""
+"""What a worker's objects share: plain attributes, compiled from the Plan before the first
+connection.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +34,18 @@ class Observers:
     request_finished: tuple[Callable[[RequestRecord], None], ...] = ()
 
 
+class Admission(typing.Protocol):
+    """Bounds how many requests of a worker run at once (`limits.concurrency`)."""
+
+    async def enter(self) -> bool:
+        """Wait for a place. False: none came free within `limits.queue_timeout`; answer 503."""
+        ...
+
+    def leave(self) -> None:
+        """Give the place back."""
+        ...
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class AppContext:
     """What application loaders, wrappers and middleware may know.
@@ -58,19 +72,24 @@ class Context:
         runtime: The running loop.
         limits: `[limits]`.
         http: Serves plain requests (scope type `http`).
-        stream_upgrades: Stream by `Upgrade` token or extended CONNECT `:protocol`, in lower case.
+        stream_upgrades: Stream by `Upgrade` token or extended CONNECT `:protocol`, in lower
+            case.
         protocol_upgrades: Protocol by `Upgrade` token, in lower case.
         alpn: Protocol by ALPN id; in preference order.
         default: Protocol where nothing was negotiated.
         prefaces: Protocols that a clear connection's first bytes select (RFC 9113 section 3.4).
         scheme: `http` or `https`.
         root_path: ASGI root_path.
-        state: The lifespan's state, copied into each scope; None where lifespan is not supported.
-        headers: Fields added to every response, such as `server` and `alt-svc`; those the application sets itself win.
+        state: The lifespan's state, copied into each scope; None where lifespan is not
+            supported.
+        headers: Fields added to every response, such as `server` and `alt-svc`; those the
+            application sets itself win.
         date_header: Add `date`.
         settings: Every settings object by table.
         observers: Who listens to what.
         running: Streams whose `run` runs; shared by all listeners of the worker.
+        cache: What plugins compute once per listener, by a key of their own (their class).
+        admission: Bounds requests at once; None where there is no bound.
         draining: The worker is shutting down: connections do not outlive their current request.
         log: `nonecorn.error`.
     """
@@ -92,7 +111,8 @@ class Context:
     settings: Mapping[str, Settings] = field(default_factory=dict)
     observers: Observers = field(default_factory=Observers)
     running: set[Stream] = field(default_factory=set)
-    admission: Any = None
+    cache: dict[Any, Any] = field(default_factory=dict)
+    admission: Admission | None = None
     draining: bool = False
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("nonecorn.error"))
 

@@ -1,8 +1,9 @@
 """Observers: who wants to know of connections and requests, at no cost where nobody does.
 
 A worker builds each observer once and keeps, per event, one tuple of the methods that observers
-override. With no observer of an event nothing is measured and no record is made. Calls are synchronous, on the
-loop's thread, and must not block; an observer that raises is logged once and removed.
+override. With no observer of an event nothing is measured and no record is made. Calls are
+synchronous, on the loop's thread, and must not block; an observer that raises is logged once
+and removed.
 """
 
 from __future__ import annotations
@@ -22,15 +23,17 @@ class RequestRecord:
     """One request or socket, as it ended.
 
     Attributes:
-        scope: The ASGI scope. For a request refused before there was one (`reason` is set) it has what was
-            understood: at least `type`, `client`, `server`, `headers`, `method` and `path`, the last two maybe empty.
+        scope: The ASGI scope. For a request refused before there was one (`reason` is set) it
+            has what was understood: at least `type`, `client`, `server`, `headers`, `method`
+            and `path`, the last two maybe empty.
         status: Status code of the final response; None if none was started.
         headers: Header fields of the response as the application gave them.
         sent: Response body bytes handed to the transport, without framing.
         received: Request body bytes.
         duration: Seconds from the request's head to its end.
-        reason: Empty for an ordinary end, else a short word: `client-gone`, `app-error`, `timeout`,
-            or why the server refused the request itself (`bad-host`, `head-too-large`, …).
+        reason: Empty for an ordinary end, else a short word: `client-gone`, `app-error`,
+            `timeout`, or why the server refused the request itself (`bad-host`,
+            `head-too-large`, …).
     """
 
     scope: dict[str, Any]

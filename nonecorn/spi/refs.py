@@ -34,7 +34,7 @@ class Ref(Generic[T_co]):
             message = f"{self.path!r} is no reference: write 'package.module:attribute'"
             raise BadSpecError(message)
 
-    def load(self) -> T_co:  # type: ignore[misc]  # frozen: covariance is sound
+    def load(self) -> T_co:
         """Import the module and return the object.
 
         Raises:

@@ -1,14 +1,16 @@
 """The runtime contract: what a Worker plugin provides, and the only way to an event loop.
 
-A `Worker` knows how to run a loop and gives a `Runtime` inside it; the kernel's serving code, every
-transport, protocol and stream see only these classes. All methods are called on the loop's thread. None
-blocks and, unless it says otherwise, none raises. Methods that are not `async` take effect without yielding to the loop.
+A `Worker` knows how to run a loop and gives a `Runtime` inside it; the kernel's serving code,
+every transport, protocol and stream see only these classes. All methods are called on the
+loop's thread. None blocks and, unless it says otherwise, none raises. Methods that are not
+`async` take effect without yielding to the loop.
 """
 
 from __future__ import annotations
 
 import typing
 from collections.abc import Awaitable, Callable
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
@@ -27,7 +29,9 @@ class Waiter(typing.Protocol):
     """A one-shot event for one waiting task."""
 
     def set(self) -> None:
-        """Wake the task, now or when it comes to wait. Idempotent; harmless once the task is gone."""
+        """Wake the task, now or when it comes to wait. Idempotent; harmless once the task is
+        gone.
+        """
         ...
 
     def wait(self) -> Awaitable[Any]:
@@ -63,45 +67,82 @@ class Listening(typing.Protocol):
         ...
 
     def close(self) -> None:
-        """Stop for good and close this side's copy of the socket; accepted connections stay. Idempotent."""
+        """Stop for good and close this side's copy of the socket; accepted connections stay.
+        Idempotent.
+        """
         ...
 
 
 class Port(typing.Protocol):
     """One accepted byte stream, as protocols and streams see it.
 
-    The runtime makes one per connection and calls the methods of `protocol`: `data_received`, `eof_received`,
-    `pause_writing`, `resume_writing`, `connection_lost`, and once a second `sweep` where `protocol.deadline` has passed.
+    The runtime makes one per connection and calls the methods of `protocol`: `data_received`,
+    `eof_received`, `pause_writing`, `resume_writing`, `connection_lost`, and once a second
+    `sweep` where `protocol.deadline` has passed.
 
     Attributes:
         runtime: Who made it.
         protocol: Whose methods are called; change it with `set_protocol`.
-        write: Send bytes, in order. Never waits: what the kernel does not take is buffered, and past
-            `limits.send_buffer` bytes `protocol.pause_writing()` is called. After the connection was lost it does nothing.
+        write: Send bytes, in order. Never waits: what the kernel does not take is buffered, and
+            past `limits.send_buffer` bytes `protocol.pause_writing()` is called. After the
+            connection was lost it does nothing.
         client: Peer's address; None where it has none (unix sockets).
         server: Our address: `(host, port)`, or `(path, None)` for a unix socket.
         tls: TLS facts once the handshake is done; None on a clear connection.
         zero_copy: `sendfile` may be used.
+        on_close: Called once, after `protocol.connection_lost`; set by who accepted the
+            connection.
     """
 
-    runtime: Runtime
-    protocol: Protocol
     write: Callable[[bytes], None]
-    client: tuple[str, int] | None
-    server: Address | None
-    tls: TLSInfo | None
-    zero_copy: bool
+    on_close: Callable[[Any], None] | None
+
+    @property
+    def runtime(self) -> Runtime:
+        """See the class."""
+        ...
+
+    @property
+    def protocol(self) -> Protocol:
+        """See the class."""
+        ...
+
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """See the class."""
+        ...
+
+    @property
+    def server(self) -> Address | None:
+        """See the class."""
+        ...
+
+    @property
+    def tls(self) -> TLSInfo | None:
+        """See the class."""
+        ...
+
+    @property
+    def zero_copy(self) -> bool:
+        """See the class."""
+        ...
 
     def set_protocol(self, protocol: Protocol) -> None:
-        """Hand the connection over: from now on `protocol` is called. Bytes already delivered are the caller's to pass on."""
+        """Hand the connection over: from now on `protocol` is called. Bytes already delivered
+        are the caller's to pass on.
+        """
         ...
 
     def close(self) -> None:
-        """Send what is buffered, then close both directions. `connection_lost(None)` follows, not from within this call."""
+        """Send what is buffered, then close both directions. `connection_lost(None)` follows,
+        not from within this call.
+        """
         ...
 
     def abort(self) -> None:
-        """Close at once and drop what is buffered. `connection_lost` follows, not from within this call."""
+        """Close at once and drop what is buffered. `connection_lost` follows, not from within
+        this call.
+        """
         ...
 
     def write_eof(self) -> None:
@@ -109,7 +150,9 @@ class Port(typing.Protocol):
         ...
 
     def pause_reading(self) -> None:
-        """Call `data_received` no more until `resume_reading`. Idempotent. One call that is under way may still follow."""
+        """Call `data_received` no more until `resume_reading`. Idempotent. One call that is
+        under way may still follow.
+        """
         ...
 
     def resume_reading(self) -> None:
@@ -121,7 +164,8 @@ class Port(typing.Protocol):
         ...
 
     async def sendfile(self, file: int, offset: int, count: int) -> int:
-        """Send `count` bytes of an open file from `offset`, in the kernel, after what was written before.
+        """Send `count` bytes of an open file from `offset`, in the kernel, after what was
+        written before.
 
         Nothing may be written meanwhile. Only where `zero_copy` is true.
 
@@ -143,11 +187,20 @@ class DatagramPort(typing.Protocol):
         server: The address bound.
     """
 
-    runtime: Runtime
-    server: Address | None
+    @property
+    def runtime(self) -> Runtime:
+        """See the class."""
+        ...
+
+    @property
+    def server(self) -> Address | None:
+        """See the class."""
+        ...
 
     def send(self, packets: list[bytes], address: Any) -> None:
-        """Send datagrams to one peer, as few system calls as the platform allows; what does not fit is dropped."""
+        """Send datagrams to one peer, as few system calls as the platform allows; what does not
+        fit is dropped.
+        """
         ...
 
     def close(self) -> None:
@@ -176,9 +229,20 @@ class Runtime(typing.Protocol):
         ports: Every open connection's outermost port.
     """
 
-    name: str
-    clock: Clock
-    ports: typing.AbstractSet[Port]
+    @property
+    def name(self) -> str:
+        """See the class."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """See the class."""
+        ...
+
+    @property
+    def ports(self) -> AbstractSet[Port]:
+        """See the class."""
+        ...
 
     def time(self) -> float:
         """Monotonic seconds, exact; same zero as `clock.now` and `call_at`."""
@@ -187,8 +251,9 @@ class Runtime(typing.Protocol):
     def spawn(self, function: Callable[[], Awaitable[None]], /) -> Job:
         """Run an async function in a task of its own, in a fresh copy of the worker's context.
 
-        It may begin to run inside this call (eager tasks) or later. The function must not let exceptions out, except
-        its runtime's cancellation. Who spawns keeps a reference until the function has ended.
+        It may begin to run inside this call (eager tasks) or later. The function must not let
+        exceptions out, except its runtime's cancellation. Who spawns keeps a reference until
+        the function has ended.
         """
         ...
 
@@ -201,7 +266,9 @@ class Runtime(typing.Protocol):
         ...
 
     def call_at(self, when: float, callback: Callable[[], None], /) -> Timer:
-        """Call back at `when` (see `time`). Costly: for QUIC, start-up and shut-down, never per request."""
+        """Call back at `when` (see `time`). Costly: for QUIC, start-up and shut-down, never per
+        request.
+        """
         ...
 
     def run_in_thread(self, function: Callable[..., T], /, *args: Any) -> Awaitable[T]:
@@ -209,14 +276,23 @@ class Runtime(typing.Protocol):
         ...
 
     async def listen(
-        self, sock: socket.socket, accept: Callable[[Port], Protocol], *, send_buffer: int
+        self,
+        sock: socket.socket,
+        accept: Callable[[Port], Protocol],
+        *,
+        backlog: int,
+        send_buffer: int,
     ) -> Listening:
-        """Accept connections from a copy of a listening socket; `sock` itself stays open and the caller's.
+        """Accept connections from a copy of a listening socket; `sock` itself stays open and
+        the caller's.
 
         Args:
             sock: A bound stream socket; `listen()` was called on it.
-            accept: Makes the protocol of a new connection; an exception from it is logged and the connection closed.
-            send_buffer: `pause_writing` threshold in bytes; `resume_writing` comes at a quarter of it.
+            accept: Makes the protocol of a new connection; an exception from it is logged and
+                the connection closed.
+            backlog: Length of the queue that `sock.listen` was given.
+            send_buffer: `pause_writing` threshold in bytes; `resume_writing` comes at a quarter
+                of it.
         """
         ...
 
@@ -227,7 +303,9 @@ class Runtime(typing.Protocol):
         ...
 
     def on_signal(self, signal_number: int, callback: Callable[[], None], /) -> None:
-        """Call back on the loop's thread when the process gets this signal. Main thread only; undone when the runtime ends."""
+        """Call back on the loop's thread when the process gets this signal. Main thread only;
+        undone when the runtime ends.
+        """
         ...
 
 
@@ -235,7 +313,8 @@ class Worker(typing.Protocol):
     """A kind of event loop, before it runs."""
 
     def run(self, main: Callable[[Runtime], Awaitable[T]], /, *, debug: bool = False) -> T:
-        """Start a loop in this thread, run `main` in it to its end, close the loop, and return what `main` did.
+        """Start a loop in this thread, run `main` in it to its end, close the loop, and return
+        what `main` did.
 
         Raises:
             Exception: What `main` raised.

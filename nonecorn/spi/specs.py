@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nonecorn.spi.application import AppDetector, AppLoader, AppWrapper, Middleware
 from nonecorn.spi.refs import Ref
 
 if TYPE_CHECKING:
-    from nonecorn.spi.observer import Observer
     from nonecorn.spi.protocol import ProtocolFactory, ProtocolUpgrade
-    from nonecorn.spi.runtime import Worker
     from nonecorn.spi.stream import StreamFactory
     from nonecorn.spi.transport import Binder
 
@@ -33,9 +31,9 @@ class WorkerSpec:
 
     Attributes:
         name: `asyncio`, `uvloop`, `trio`.
-        worker: Factory without arguments.
-        running: Function without arguments: is the caller inside a loop of this kind? Asked by `nonecorn.serve()`, and only
-            where `library` is imported already.
+        worker: Factory; called with every settings object by table.
+        running: Function without arguments: is the caller inside a loop of this kind? Asked by
+            `nonecorn.serve()`, and only where `library` is imported already.
         library: Module whose absence from `sys.modules` answers `running` with no.
         priority: Among installed workers the highest is the default.
     """
@@ -70,8 +68,9 @@ class TransportSpec:
 class ProtocolSpec:
     """A wire protocol.
 
-    Several plugins may serve one protocol (`h11` and `httptools` both serve `http/1.1`): the highest priority is taken,
-    `--plugin` decides otherwise, and two of equal priority are a conflict.
+    Several plugins may serve one protocol (`h11` and `httptools` both serve `http/1.1`): the
+    highest priority is taken, `--plugin` decides otherwise, and two of equal priority are a
+    conflict.
 
     Attributes:
         name: The plugin's name.
@@ -109,7 +108,8 @@ class StreamSpec:
     Attributes:
         name: `http`, `websocket`, `webtransport`.
         factory: Makes the stream of one request.
-        upgrade: `Upgrade` token and extended CONNECT `:protocol` (RFC 8441, 9220) that select it; empty for plain requests.
+        upgrade: `Upgrade` token and extended CONNECT `:protocol` (RFC 8441, 9220) that select
+            it; empty for plain requests.
         on_by_default: Served when installed.
         priority: Among those that claim the same token.
     """
@@ -137,7 +137,8 @@ class AppWrapperSpec:
     Attributes:
         name: `asgi3`, `asgi2`, `wsgi`.
         wrap: Turns such an application into an ASGI 3 callable.
-        detect: Does an application have this interface? Asked in order of priority, highest first, for `auto`.
+        detect: Does an application have this interface? Asked in order of priority, highest
+            first, for `auto`.
         priority: See `detect`.
     """
 
@@ -149,7 +150,9 @@ class AppWrapperSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MiddlewareSpec:
-    """A named layer around the application; used only where `[[middleware]]` or `--middleware` names it."""
+    """A named layer around the application; used only where `[[middleware]]` or `--middleware`
+    names it.
+    """
 
     name: str
     middleware: Ref[Middleware]

@@ -9,33 +9,55 @@ from nonecorn.spi.application import Headers, Message
 if typing.TYPE_CHECKING:
     from nonecorn.spi.context import Context
     from nonecorn.spi.protocol import Exchange
-    from nonecorn.spi.runtime import Port, Waiter
+    from nonecorn.spi.runtime import Job, Port, Waiter
 
 
 class Stream(typing.Protocol):
     """One request, socket or session, from its head to its end.
 
-    A protocol makes it, spawns `run`, feeds it, and lets go of it once both directions have ended; `run` may go on after that.
-    While `run` runs the stream stands in `context.running`.
+    A protocol makes it, spawns `run`, feeds it, and lets go of it once both directions have
+    ended; `run` may go on after that. While `run` runs the stream stands in `context.running`.
 
     Attributes:
         blocked: Set by the exchange while the peer takes no more; None otherwise.
-        remaining: Body bytes that the response's `Content-Length` still promises; -1 where it had none. Kept by the exchange.
+        remaining: Body bytes that the response's `Content-Length` still promises; -1 where it
+            had none. Kept by the exchange.
+        expect_continue: Set by the protocol where the client waits for 100 (RFC 9110 section
+            10.1.1): the stream calls `exchange.inform(stream, 100, ())` when the application
+            first waits for the body.
+        job: What `spawn` returned; set by who spawned `run`.
     """
 
     blocked: Waiter | None
     remaining: int
+    expect_continue: bool
+    job: Job | None
 
     def feed(self, data: bytes, end: bool) -> None:
-        """Request body bytes, in order (raw bytes after `tunnel`), and whether they are the last. Never after `end`."""
+        """Request body bytes, in order (raw bytes after `tunnel`), and whether they are the
+        last. Never after `end`.
+        """
         ...
 
     def feed_trailers(self, headers: Headers) -> None:
-        """The request's trailer section, just before the `feed` that ends it. Names in lower case."""
+        """The request's trailer section, just before the `feed` that ends it. Names in lower
+        case.
+        """
         ...
 
-    def disconnect(self) -> None:
-        """The peer has gone, or gave this stream up: `receive()` says so, and `send()` raises. Idempotent."""
+    def disconnect(self, reason: str = "client-gone", status: int | None = None) -> None:
+        """The exchange is over: `receive()` says so, and `send()` raises. Idempotent.
+
+        Args:
+            reason: For the record: the peer left, or why the protocol gave the request up.
+            status: What the protocol answered in the application's stead, if it did.
+        """
+        ...
+
+    def half_close(self) -> None:
+        """The peer ended its direction after a complete request: `receive()` says disconnect,
+        what is sent may still arrive.
+        """
         ...
 
     def expire(self) -> None:
@@ -56,7 +78,9 @@ class Stream(typing.Protocol):
 
 
 class StreamFactory(typing.Protocol):
-    """Makes the stream of a request whose head is complete. Positional and flat: it is called once per request."""
+    """Makes the stream of a request whose head is complete. Positional and flat: it is called
+    once per request.
+    """
 
     def __call__(
         self,
@@ -78,11 +102,12 @@ class StreamFactory(typing.Protocol):
             exchange: Who answers.
             port: The connection, for its addresses and TLS facts.
             version: `1.0`, `1.1`, `2` or `3`.
-            method: As received; extended CONNECT gives its `:protocol` by which this factory was chosen.
+            method: As received; extended CONNECT gives its `:protocol` by which this factory
+                was chosen.
             raw_path: Path of the target as received, without the query.
             query: Query of the target, without `?`.
-            headers: Names in lower case, values without surrounding white space, order and repeats kept, `host` always there
-                if the request had an authority.
+            headers: Names in lower case, values without surrounding white space, order and
+                repeats kept, `host` always there if the request had an authority.
             has_body: `feed` will be called; otherwise the request is complete.
         """
         ...

@@ -1,4 +1,6 @@
-"""The transport contract: a bind string becomes sockets. What a runtime does with them is `Runtime.listen`."""
+"""The transport contract: a bind string becomes sockets. What a runtime does with them is
+`Runtime.listen`.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ class BindRequest:
     Attributes:
         address: The bind string, whole.
         backlog: Length of the listen queue.
-        options: The server's settings object, for what only some transports know (mode of a unix socket).
+        options: The server's settings object, for what only some transports know (mode of a
+            unix socket).
     """
 
     address: str
@@ -31,7 +34,8 @@ class Bound:
 
     Attributes:
         sock: Non-blocking, close-on-exec; listening, if it is a stream socket.
-        display: The address as a user would type it, the real port included: `127.0.0.1:8000`, `unix:/run/app.sock`.
+        display: The address as a user would type it, the real port included: `127.0.0.1:8000`,
+            `unix:/run/app.sock`.
         unlink: Path to remove at the end, or empty.
     """
 
@@ -41,7 +45,9 @@ class Bound:
 
 
 class Binder(typing.Protocol):
-    """Opens the sockets of a bind string. Called in the supervisor, before any worker starts; may block."""
+    """Opens the sockets of a bind string. Called in the supervisor, before any worker starts;
+    may block.
+    """
 
     def __call__(self, request: BindRequest, /) -> list[Bound]:
         """Bind and listen; several sockets where a host name has several addresses.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nonecorn.spi import Ref, WorkerSpec, hookimpl
+from nonecorn.spi import Ref, Settings, WorkerSpec, hookimpl
+from nonecorn_asyncio._settings import AsyncioSettings
 
 PLUGIN_API = 1
 
@@ -21,3 +22,9 @@ def nonecorn_workers() -> Sequence[WorkerSpec]:
             priority=0,
         )
     ]
+
+
+@hookimpl
+def nonecorn_settings() -> Sequence[type[Settings]]:
+    """`[asyncio]`."""
+    return [AsyncioSettings]

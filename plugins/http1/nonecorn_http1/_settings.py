@@ -17,6 +17,3 @@ class Http1Settings(Settings):
     early_hints: bool = setting(
         True, help="Send 103 Early Hints; some old HTTP/1.1 clients mistake them for the response."
     )
-    pipeline: int = setting(
-        16, help="Requests of one connection that may wait, unparsed, for the one before.", minimum=1
-    )

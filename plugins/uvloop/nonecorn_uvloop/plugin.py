@@ -12,4 +12,6 @@ PLUGIN_API = 1
 @hookimpl
 def nonecorn_workers() -> Sequence[WorkerSpec]:
     """`--worker uvloop`, the default where it is installed."""
-    return [WorkerSpec(name="uvloop", worker=Ref("nonecorn_uvloop._worker:UvloopWorker"), priority=10)]
+    return [
+        WorkerSpec(name="uvloop", worker=Ref("nonecorn_uvloop._worker:UvloopWorker"), priority=10)
+    ]

@@ -1,0 +1,257 @@
+"""What is measured: the requests, the clients, the figures taken.
+
+A scenario opens into calls, one per server, each of which measures once; `campaign.py` makes them
+in turn.
+"""
+
+from __future__ import annotations
+
+import abc
+import functools
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+from bench import proc
+from bench.app import CHUNK, DOWNLOAD_CHUNKS, DOWNLOAD_SIZE
+from bench.drain import run_drain
+from bench.errors import BenchError
+from bench.fleet import Server
+from bench.idle import measure_idle
+from bench.lab import Lab, Subjects
+from bench.load import Load, run_wrk
+from bench.probe import Request, probe
+from bench.results import Metric, Sample
+from bench.servers import PAIRS, ServerSpec
+from bench.startup import BARE, COMMANDS, measure_command
+from bench.system import on_cpu
+
+_SETTLE = 0.05
+_UPLOAD = 64 * 1024
+_DOWNLOADS = 4
+_SERVER_BUSY = Metric(key="server_busy", label="server busy %")
+_CLIENT_BUSY = Metric(key="client_busy", label="client busy %")
+# What a desktop browser sends when it opens a page: with Host, 20 fields and about 1 KiB.
+_BROWSER = (
+    ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+    (
+        "Accept",
+        "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+    ),
+    ("Accept-Language", "en-GB,en;q=0.8,de-DE;q=0.6,de;q=0.4,fr;q=0.2"),
+    ("Accept-Encoding", "gzip, deflate, br, zstd"),
+    ("Referer", "http://127.0.0.1/catalogue/books/fiction?page=3&sort=published&order=descending"),
+    (
+        "Cookie",
+        f"session=4f1c2a9b7d3e5f60718293a4b5c6d7e8; theme=dark; _lang=en; t={'a1b2c3d4' * 24}",
+    ),
+    ("DNT", "1"),
+    ("Sec-GPC", "1"),
+    ("Upgrade-Insecure-Requests", "1"),
+    ("Sec-CH-UA", '"Chromium";v="138", "Not)A;Brand";v="8"'),
+    ("Sec-CH-UA-Mobile", "?0"),
+    ("Sec-CH-UA-Platform", '"Linux"'),
+    ("Sec-Fetch-Dest", "document"),
+    ("Sec-Fetch-Mode", "navigate"),
+    ("Sec-Fetch-Site", "same-origin"),
+    ("Sec-Fetch-User", "?1"),
+    ("If-None-Match", '"5f3a-62b1c0d9e4a80"'),
+    ("Cache-Control", "max-age=0"),
+    ("Priority", "u=0, i"),
+)
+
+
+class Scenario(abc.ABC):
+    """One table of the report.
+
+    Attributes:
+        name: What options and targets call it.
+        title: Its heading.
+        metrics: Its columns.
+        pairs: Who is divided by whom.
+        most_rounds: Rounds beyond which nothing more is learnt.
+    """
+
+    name: str
+    title: str
+    metrics: tuple[Metric, ...]
+    pairs: ClassVar[tuple[tuple[str, str], ...]] = PAIRS
+    most_rounds: ClassVar[int] = 1000
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+    @abc.abstractmethod
+    def open(self, lab: Lab, specs: tuple[ServerSpec, ...]) -> Subjects:
+        """Start what is to be measured and check that it answers rightly."""
+
+
+class LoadScenario(Scenario):
+    """Clients ask as fast as they are answered; all servers are up, one at a time is loaded."""
+
+    def __init__(
+        self,
+        name: str,
+        title: str,
+        request: Request,
+        *,
+        unit: str = "req",
+        tls: bool = False,
+        connections: int = 64,
+    ) -> None:
+        self.name = name
+        self.title = title
+        self.metrics = (
+            Metric(key="rate", label=f"{unit}/s", better="more"),
+            Metric(key="cpu", label=f"CPU µs/{unit}", better="less", digits=1),
+            _SERVER_BUSY,
+            _CLIENT_BUSY,
+        )
+        self._request = request
+        self._tls = tls
+        self._connections = connections
+
+    def open(self, lab: Lab, specs: tuple[ServerSpec, ...]) -> Subjects:
+        """Start the servers, then probe and warm up each."""
+        fleet = lab.fleet(specs, tls=self._tls)
+        measures, failures = {}, dict(fleet.failures)
+        for name, server in fleet.servers.items():
+            try:
+                probe(server.listen, self._request)
+                self._load(lab, server, 1)
+            except (BenchError, OSError) as error:
+                failures[name] = str(error)
+            else:
+                measures[name] = functools.partial(self._measure, lab, server)
+        return Subjects(measures=measures, failures=failures)
+
+    def _measure(self, lab: Lab, server: Server) -> Sample:
+        server.check_alive()
+        cpu, started = proc.cpu(server.pid), time.monotonic()
+        load = self._load(lab, server, lab.seconds)
+        elapsed = time.monotonic() - started
+        time.sleep(_SETTLE)  # what closing the connections costs belongs to this run
+        cpu = proc.cpu(server.pid) - cpu
+        server.check_alive()
+        count = self._count(load)
+        if not count:
+            raise BenchError(f"no request was answered; {load.errors} errors")
+        values = {
+            "rate": count / load.seconds,
+            "cpu": cpu * 1e6 / count,
+            "server_busy": 100 * cpu / elapsed,
+            "client_busy": 100 * load.client_busy,
+        }
+        return Sample(values=values, errors=load.errors, printed=server.printed())
+
+    def _load(self, lab: Lab, server: Server, seconds: int) -> Load:
+        request = self._request
+        return run_wrk(
+            server.url + request.path,
+            seconds=seconds,
+            connections=self._connections,
+            headers=request.headers,
+            body_size=len(request.body),
+            cpu=lab.placement.client,
+        )
+
+    def _count(self, load: Load) -> float:
+        return load.requests
+
+
+class DownloadScenario(LoadScenario):
+    """As above, in MiB, with a client that does nothing but read."""
+
+    def _load(self, lab: Lab, server: Server, seconds: int) -> Load:
+        with on_cpu(lab.placement.client):
+            return run_drain(
+                server.listen.port,
+                self._request.path,
+                DOWNLOAD_SIZE,
+                seconds=seconds,
+                connections=self._connections,
+            )
+
+    def _count(self, load: Load) -> float:
+        return load.size / 2**20
+
+
+class IdleScenario(Scenario):
+    """Memory and CPU of a server with nothing to do, alone, without and with connections."""
+
+    name = "idle"
+    title = "Idle worker, and idle keep-alive connections"
+    metrics = (
+        Metric(key="pss", label="worker MiB (PSS)", better="less", digits=1),
+        Metric(key="private", label="of which private MiB", digits=1),
+        Metric(key="cpu", label="idle CPU ms in 5 s", better="less", digits=2),
+        Metric(key="per_connection", label="KiB/connection", better="less", digits=2),
+        Metric(key="connected_cpu", label="CPU ms in 5 s with them", better="less", digits=2),
+        Metric(key="connections", label="connections"),
+    )
+    most_rounds = 2
+
+    def open(self, lab: Lab, specs: tuple[ServerSpec, ...]) -> Subjects:
+        """Every measurement starts a server of its own."""
+        lab.clear()
+        return Subjects(
+            measures={spec.name: functools.partial(self._measure, lab, spec) for spec in specs}
+        )
+
+    def _measure(self, lab: Lab, spec: ServerSpec) -> Sample:
+        with lab.alone(spec) as server, on_cpu(lab.placement.client):
+            return measure_idle(server, lab.connections)
+
+
+class StartupScenario(Scenario):
+    """What the command line costs before it does anything, beside a bare interpreter."""
+
+    name = "startup"
+    title = "Command line, beside a bare interpreter"
+    metrics = (Metric(key="cpu", label="CPU ms", better="less", digits=1),)
+    pairs = tuple((name, BARE) for name in COMMANDS if name != BARE)
+
+    def open(self, lab: Lab, specs: tuple[ServerSpec, ...]) -> Subjects:
+        """Run each once, which also compiles what is not compiled yet."""
+        lab.clear()
+        wanted = {spec.name.partition("-")[0] for spec in specs}
+        measures: dict[str, Callable[[], Sample]] = {}
+        failures: dict[str, str] = {}
+        for name, command in COMMANDS.items():
+            if name != BARE and name.partition(" ")[0] not in wanted:
+                continue
+            measure = functools.partial(measure_command, command, lab.placement.server)
+            try:
+                measure()
+            except BenchError as error:
+                failures[name] = str(error)
+            else:
+                measures[name] = measure
+        return Subjects(measures=measures, failures=failures)
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    LoadScenario("get", "Small GET, 64 keep-alive connections", Request()),
+    LoadScenario("headers", "Small GET with 20 browser headers", Request(headers=_BROWSER)),
+    LoadScenario(
+        "post",
+        "64 KiB posted",
+        Request(path="/upload", body=b"x" * _UPLOAD, expected=str(_UPLOAD).encode()),
+    ),
+    LoadScenario(
+        "connect",
+        "New connections, one request each",
+        Request(headers=(("Connection", "close"),)),
+        unit="conn",
+    ),
+    DownloadScenario(
+        "down",
+        f"10 MiB streamed down, {_DOWNLOADS} connections",
+        Request(path="/down", expected=CHUNK * DOWNLOAD_CHUNKS),
+        unit="MiB",
+        connections=_DOWNLOADS,
+    ),
+    LoadScenario("tls", "Small GET over TLS (EC P-256)", Request(), tls=True),
+    IdleScenario(),
+    StartupScenario(),
+)

@@ -1,0 +1,1 @@
+"""Prints a line per request, and adds a field to responses."""

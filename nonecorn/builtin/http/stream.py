@@ -1,0 +1,375 @@
+"""The HTTP stream: one request, from the application's side (ASGI HTTP specification 2.5).
+
+`run` calls the application; `receive` and `send` are what it is given. Both finish without
+suspending whenever they can: a waiter is made only where there is nothing to read, or where the
+client takes no more. The response start is kept until the first body message, so that head and
+body leave together and a failure in between can still become a 500.
+
+The response passes through `_phase`:  START ─ http.response.start ─► HEAD ─ first body ─► BODY ─► [TRAILERS ─►] DONE.
+DONE is also where a disconnect, a reset or a time-out leads; `_finish` is the only way there, and reports the request once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nonecorn.builtin.http import extensions
+from nonecorn.builtin.http.scope import SPEC_VERSION, decode_path, extensions_of
+from nonecorn.spi import (
+    ClientDisconnectedError,
+    Context,
+    Exchange,
+    Header,
+    Headers,
+    Job,
+    LocalProtocolError,
+    Message,
+    Port,
+    RequestRecord,
+    Waiter,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+START, HEAD, BODY, TRAILERS, DONE = range(5)
+_PHASES = ("start", "head", "body", "trailers", "done")
+
+_PLAIN: list[Header] = [(b"content-type", b"text/plain; charset=utf-8")]
+
+
+class HTTPStream:
+    """See `nonecorn.spi.Stream`.
+
+    Attributes:
+        blocked: See `nonecorn.spi.Stream`.
+        remaining: See `nonecorn.spi.Stream`.
+        expect_continue: See `nonecorn.spi.Stream`.
+        job: See `nonecorn.spi.Stream`.
+        scope: The ASGI scope.
+        status: Status of the response, once it was started.
+    """
+
+    __slots__ = (
+        "_chunks", "_context", "_delivered", "_exchange", "_gone", "_half_closed", "_headers", "_more", "_phase", "_received",
+        "_request_trailers", "_sent", "_started", "_trailers", "_wake", "blocked", "expect_continue", "job",
+        "remaining", "scope", "status",
+    )  # fmt: skip
+
+    job: Job | None
+    remaining: int
+
+    def __init__(
+        self,
+        context: Context,
+        exchange: Exchange,
+        port: Port,
+        version: str,
+        method: str,
+        raw_path: bytes,
+        query: bytes,
+        headers: Headers,
+        has_body: bool,
+        /,
+    ) -> None:
+        self.scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": SPEC_VERSION},
+            "http_version": version,
+            "method": method,
+            "scheme": context.scheme,
+            "path": decode_path(raw_path),
+            "raw_path": raw_path,
+            "query_string": query,
+            "root_path": context.root_path,
+            "headers": headers,
+            "client": port.client,
+            "server": port.server,
+            "extensions": extensions_of(exchange, port),
+        }
+        if context.state is not None:
+            self.scope["state"] = context.state.copy()
+        self.blocked: Waiter | None = None
+        self.expect_continue = False
+        self.status: int | None = None
+        self._context = context
+        self._exchange = exchange
+        self._phase = START
+        self._gone = False
+        self._half_closed = False
+        self._more = has_body
+        self._delivered = False
+        self._chunks: list[bytes] | None = None
+        self._received = 0
+        self._sent = 0
+        self._trailers: list[Header] | None = None
+        self._request_trailers: Headers | None = None
+        self._wake: Waiter | None = None
+        observers = context.observers
+        if observers.request_finished:
+            self._started = context.runtime.time()
+            self._headers: list[Header] = []
+        if observers.request_started:
+            for observe in observers.request_started:
+                observe(self.scope)
+
+    def __repr__(self) -> str:
+        scope = self.scope
+        return (
+            f"<HTTPStream {scope['method']} {scope['path']!r} {_PHASES[self._phase]}"
+            f" status={self.status}{' gone' if self._gone else ''}>"
+        )
+
+    @property
+    def _lost(self) -> bool:
+        """The client left before the response was complete."""
+        return self._gone
+
+    # Called by the protocol -----------------------------------------------------------------------
+
+    def feed(self, data: bytes, end: bool) -> None:
+        """See `nonecorn.spi.Stream`."""
+        if data:
+            if self._chunks is None:
+                self._chunks = [data]
+            else:
+                self._chunks.append(data)
+            self._received += len(data)
+        if end:
+            self._more = False
+        if self._wake is not None:
+            self._wake.set()
+
+    def feed_trailers(self, headers: Headers) -> None:
+        """See `nonecorn.spi.Stream`."""
+        self._request_trailers = headers
+
+    def disconnect(self, reason: str = "client-gone", status: int | None = None) -> None:
+        """See `nonecorn.spi.Stream`."""
+        if not self._gone:
+            self._gone = True
+            if status is not None:
+                self.status = status
+            self._finish(reason)
+        if self._wake is not None:
+            self._wake.set()
+
+    def half_close(self) -> None:
+        """See `nonecorn.spi.Stream`."""
+        self._half_closed = True
+        if self._wake is not None:
+            self._wake.set()
+
+    def expire(self) -> None:
+        """See `nonecorn.spi.Stream`."""
+        if self._phase < BODY:
+            self._answer(504, "timeout")
+        else:
+            self._fail("timeout")
+        if self.job is not None:
+            self.job.cancel()
+
+    # The application ------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """See `nonecorn.spi.Stream`."""
+        context = self._context
+        admission = context.admission
+        running = context.running
+        running.add(self)
+        try:
+            if admission is not None and not await admission.enter():
+                self._answer(503, "queue-timeout", [(b"retry-after", b"1")])
+                return
+            try:
+                await context.app(self.scope, self.receive, self.send)
+            finally:
+                if admission is not None:
+                    admission.leave()
+        except ClientDisconnectedError:
+            # ASGI HTTP 2.4: an application that lets it out is done, and there is nothing to log.
+            self._fail("client-gone")
+        except Exception:
+            context.log.exception(
+                "%s %s: the application failed", self.scope["method"], self.scope["path"]
+            )
+            self._answer(500, "app-error")
+        except BaseException:
+            self._answer(503 if context.draining else 500, "cancelled")
+            raise
+        else:
+            if self._phase != DONE:
+                self._unfinished()
+        finally:
+            running.discard(self)
+
+    async def receive(self) -> Message:
+        """ASGI's receive: the body in parts as they come, then `http.disconnect`."""
+        while True:
+            if self._gone or self._phase == DONE:
+                return {"type": "http.disconnect"}
+            if not self._delivered:
+                chunks = self._chunks
+                if chunks:
+                    data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+                    self._chunks = None
+                    self._exchange.consumed(self, len(data))
+                    self._delivered = not self._more
+                    return {"type": "http.request", "body": data, "more_body": self._more}
+                if not self._more:
+                    self._delivered = True
+                    return {"type": "http.request", "body": b"", "more_body": False}
+                if self.expect_continue:
+                    # RFC 9110 section 10.1.1: the client waits for this before it sends the body.
+                    self.expect_continue = False
+                    self._exchange.inform(self, 100, ())
+            elif self._request_trailers is not None:
+                headers, self._request_trailers = self._request_trailers, None
+                return {"type": "http.request.trailers", "headers": headers}
+            elif self._half_closed:
+                return {"type": "http.disconnect"}
+            wake = self._wake = self._context.runtime.waiter()
+            await wake.wait()
+            self._wake = None
+
+    async def send(self, message: Message) -> None:
+        """ASGI's send.
+
+        Raises:
+            ClientDisconnectedError: The client has gone.
+            LocalProtocolError: The message is invalid, or out of turn.
+        """
+        if self._gone:
+            error = "the client has disconnected"
+            raise ClientDisconnectedError(error)
+        kind = message["type"]
+        phase = self._phase
+        if kind == "http.response.body":
+            if phase == BODY:
+                data = message.get("body", b"")
+                self._sent += len(data)
+                end = not message.get("more_body", False)
+                self._exchange.body(self, data, end)
+            elif phase == HEAD:
+                data = message.get("body", b"")
+                end = not message.get("more_body", False)
+                self._respond(data, end)
+            elif phase in (DONE, TRAILERS):
+                return
+            else:
+                raise _out_of_turn(kind, _PHASES[phase])
+            if end:
+                self._body_ended()
+        elif kind == "http.response.start":
+            if phase != START:
+                if phase == DONE:
+                    return
+                raise _out_of_turn(kind, _PHASES[phase])
+            self.status = message["status"]
+            headers = message.get("headers", ())
+            self._headers = headers if headers.__class__ is list else list(headers)
+            if message.get("trailers", False):
+                self._trailers = []
+            self._phase = HEAD
+            return
+        elif phase == DONE:
+            return
+        else:
+            await extensions.handle(self, kind, message)
+        blocked = self.blocked
+        if blocked is not None:
+            await blocked.wait()
+            if self._lost:
+                error = "the client has disconnected"
+                raise ClientDisconnectedError(error)
+
+    # Towards the exchange -------------------------------------------------------------------------
+
+    def _respond(self, data: bytes, end: bool) -> None:
+        """Send the kept start with its first body bytes."""
+        status = self.status
+        if self._trailers is not None and not extensions.accepts_trailers(self.scope["headers"]):
+            # RFC 9110 section 6.5.1: not to a client that may drop them.
+            self._trailers = None
+        trailers = self._trailers is not None
+        try:
+            self._exchange.respond(self, status, self._headers, data, end, trailers)  # type: ignore[arg-type]
+        except LocalProtocolError:
+            # Nothing has left: the application hears of it, and a 500 is still possible.
+            self._phase = START
+            self.status = None
+            raise
+        self._phase = BODY
+        self._sent += len(data)
+
+    def _body_ended(self) -> None:
+        if self._trailers is None:
+            self._finish("")
+        else:
+            self._phase = TRAILERS
+
+    def _answer(self, status: int, reason: str, headers: Iterable[Header] = ()) -> None:
+        """Answer in the application's stead, where it has not begun to; otherwise break the
+        response off.
+        """
+        if self._gone or self._phase == DONE:
+            return
+        if self._phase >= BODY:
+            self._fail(reason)
+            return
+        self.status = status
+        body = b"" if self.scope["method"] == "HEAD" else _TEXTS[status]
+        self._exchange.respond(self, status, [*_PLAIN, *headers], body, True, False)
+        self._sent = len(body)
+        self._finish(reason)
+
+    def _fail(self, reason: str) -> None:
+        if self._phase != DONE:
+            self._finish(reason)
+            self._gone = True
+            self._exchange.reset(self)
+
+    def _unfinished(self) -> None:
+        """The application returned without having completed its response."""
+        if self._gone:
+            return
+        what = "without a response" if self._phase <= HEAD else "before its response was complete"
+        self._context.log.error(
+            "%s %s: the application returned %s", self.scope["method"], self.scope["path"], what
+        )
+        self._answer(500, "app-error")
+
+    def _finish(self, reason: str) -> None:
+        if self._phase == DONE:
+            return
+        self._phase = DONE
+        if self._wake is not None:
+            self._wake.set()
+        observers = self._context.observers.request_finished
+        if observers:
+            record = RequestRecord(
+                scope=self.scope,
+                status=self.status,
+                headers=self._headers,
+                sent=self._sent,
+                received=self._received,
+                duration=self._context.runtime.time() - self._started,
+                reason=reason,
+            )
+            for observe in observers:
+                observe(record)
+
+
+_TEXTS = {
+    500: b"Internal Server Error",
+    503: b"Service Unavailable",
+    504: b"Gateway Timeout",
+}
+
+
+def _out_of_turn(kind: str, phase: str) -> LocalProtocolError:
+    message = f"{kind!r} cannot be sent while the response is at {phase!r}"
+    return LocalProtocolError(message)
+
+
+__all__ = ["HTTPStream"]

@@ -1,0 +1,162 @@
+"""The lifespan protocol (ASGI lifespan 2.0): start-up before the first connection, shutdown
+after the last.
+
+One task runs the application with the lifespan scope for as long as the worker lives. In mode
+`auto` an application that raises on that scope is taken to have no lifespan, as the
+specification asks; what it raised after it had asked for the start-up event is a real failure
+more often than not, so it is shown. In mode `on` either ends the start.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from nonecorn.spi import LifespanError, LocalProtocolError
+
+if TYPE_CHECKING:
+    from nonecorn.spi import ASGIApp, Job, Message, Runtime, Waiter
+
+_STARTING, _STARTED, _STOPPING, _STOPPED = range(4)
+_STAGES = ("starting", "started", "stopping", "stopped")
+
+
+class Lifespan:
+    """One worker's lifespan.
+
+    Attributes:
+        state: The application's dictionary; each request gets a shallow copy.
+        supported: The application takes part; known after `startup`.
+    """
+
+    __slots__ = (
+        "_app", "_asked", "_error", "_failure", "_job", "_log", "_mode", "_runtime", "_stage", "_stop",
+        "_waiter", "state", "supported",
+    )  # fmt: skip
+
+    def __init__(self, app: ASGIApp, runtime: Runtime, mode: str) -> None:
+        self._app = app
+        self._runtime = runtime
+        self._mode = mode
+        self._log = logging.getLogger("nonecorn.error")
+        self._stage = _STARTING
+        self._asked = 0
+        self._failure: str | None = None
+        self._error: BaseException | None = None
+        self._job: Job | None = None
+        self._waiter: Waiter = runtime.waiter()
+        self._stop: Waiter = runtime.waiter()
+        self.state: dict[str, Any] = {}
+        self.supported = False
+
+    def __repr__(self) -> str:
+        return f"<Lifespan {_STAGES[self._stage]} mode={self._mode} supported={self.supported}>"
+
+    async def startup(self, timeout: float) -> None:
+        """Run the application's start-up.
+
+        Args:
+            timeout: Seconds; 0 for no end.
+
+        Raises:
+            LifespanError: It failed or took too long.
+        """
+        if self._mode == "off":
+            return
+        self._job = self._runtime.spawn(self._run)
+        if not await self._wait(timeout):
+            self._job.cancel()
+            message = f"the application's lifespan start-up took longer than {timeout:g} s"
+            raise LifespanError(message)
+        if self._failure is not None:
+            message = (
+                f"the application's lifespan start-up failed: {self._failure or 'no reason given'}"
+            )
+            raise LifespanError(message)
+        if self.supported:
+            return
+        if self._mode == "on":
+            message = "the application does not support lifespan, and --lifespan is on"
+            raise LifespanError(message) from self._error
+        if self._error is not None and self._asked:
+            self._log.warning(
+                "the application raised during lifespan start-up; serving without lifespan (--lifespan on makes this an error)",
+                exc_info=self._error,
+            )
+        else:
+            self._log.debug("the application does not support lifespan", exc_info=self._error)
+
+    async def shutdown(self, timeout: float) -> bool:
+        """Run the application's shutdown. False: it failed or took too long, which is logged."""
+        if not self.supported or self._stage != _STARTED:
+            return True
+        self._stage = _STOPPING
+        self._waiter = self._runtime.waiter()
+        self._stop.set()
+        in_time = await self._wait(timeout)
+        if not in_time:
+            self._log.error("the application's lifespan shutdown took longer than %g s", timeout)
+            if self._job is not None:
+                self._job.cancel()
+        elif self._failure is not None:
+            self._log.error("the application's lifespan shutdown failed: %s", self._failure)
+        elif self._error is not None:
+            self._log.error("the application raised during lifespan shutdown", exc_info=self._error)
+        return in_time and self._failure is None and self._error is None
+
+    def cancel(self) -> None:
+        """End the task without ceremony."""
+        if self._job is not None and self._stage != _STOPPED:
+            self._job.cancel()
+
+    async def _wait(self, timeout: float) -> bool:
+        """Wait for the present stage to end. False: the time was up first."""
+        stage = self._stage
+        timer = None
+        if timeout:
+            timer = self._runtime.call_at(self._runtime.time() + timeout, self._waiter.set)
+        await self._waiter.wait()
+        if timer is not None:
+            timer.cancel()
+        return self._stage != stage
+
+    async def _run(self) -> None:
+        scope: dict[str, Any] = {
+            "type": "lifespan",
+            "asgi": {"version": "3.0", "spec_version": "2.0"},
+            "state": self.state,
+        }
+        try:
+            await self._app(scope, self._receive, self._send)
+        except Exception as error:
+            self._error = error
+            if self._stage == _STARTED:
+                self._log.exception("the application's lifespan task failed")
+        finally:
+            self._stage = _STOPPED
+            self._waiter.set()
+
+    async def _receive(self) -> Message:
+        self._asked += 1
+        if self._asked == 1:
+            return {"type": "lifespan.startup"}
+        await self._stop.wait()
+        return {"type": "lifespan.shutdown"}
+
+    async def _send(self, message: Message) -> None:
+        kind = message["type"]
+        if kind == "lifespan.startup.complete" and self._stage == _STARTING:
+            self._stage = _STARTED
+            self.supported = True
+        elif kind == "lifespan.startup.failed" and self._stage == _STARTING:
+            self._stage = _STOPPED
+            self._failure = message.get("message", "")
+        elif kind == "lifespan.shutdown.complete" and self._stage == _STOPPING:
+            self._stage = _STOPPED
+        elif kind == "lifespan.shutdown.failed" and self._stage == _STOPPING:
+            self._stage = _STOPPED
+            self._failure = message.get("message", "")
+        else:
+            error = f"{kind!r} cannot be sent while the lifespan is {_STAGES[self._stage]!r}"
+            raise LocalProtocolError(error)
+        self._waiter.set()

@@ -1,0 +1,1 @@
+"""The transports no server can be without: TCP, unix, and inherited sockets."""

@@ -1,0 +1,1 @@
+"""Client engines for `WirePair`, one module per foreign library, which it imports."""

@@ -1,0 +1,432 @@
+r"""A whole `nonecorn.spi.Runtime` without an event loop.
+
+`MemoryRuntime` keeps the coroutines that it is asked to spawn and steps them by hand:
+`coroutine.send(None)` runs one until it awaits a `waiter()` of this runtime, `Waiter.set` makes it
+ready again, and `run_until_idle` steps whatever is ready until nothing is. No thread, no socket, no
+selector and no clock are involved, so a test decides the order of events and nothing happens behind
+its back. Time is a `ManualClock`; connections are `MemoryPort`s.
+
+What a coroutine awaits must come from this runtime. Anything else (a future of asyncio, a trap of
+trio, a bare `yield`) is answered by a `ForeignAwaitError`, in the coroutine and again out of
+`run_until_idle`, so that the test fails and says where.
+
+    runtime = MemoryRuntime()
+    port = runtime.connect(lambda port: MyProtocol(make_context(app, runtime), port))
+    assert port.exchange(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").startswith(b"HTTP/1.1 200")
+"""
+
+from __future__ import annotations
+
+import collections
+import contextvars
+import inspect
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from nonecorn.testing.clock import ManualClock
+from nonecorn.testing.datagram import MemoryDatagramPort
+from nonecorn.testing.listening import MemoryListening
+from nonecorn.testing.port import MemoryPort
+
+if TYPE_CHECKING:
+    import socket
+
+    from nonecorn.spi import DatagramPort, Endpoint, Port, Protocol
+
+T = TypeVar("T")
+
+STEPS = 1_000_000
+"""Steps that one `run_until_idle` may take before it calls the program a busy loop."""
+
+current_runtime: contextvars.ContextVar[MemoryRuntime | None] = contextvars.ContextVar(
+    "current_runtime", default=None
+)
+"""The runtime whose task is running; lets a `Gate` find its waiter."""
+
+
+class Cancelled(BaseException):  # named as the event it is, as in trio
+    """This runtime's cancellation. Like those of real loops it is no `Exception`: let it pass."""
+
+
+class ForeignAwaitError(RuntimeError):
+    """A coroutine awaited something that is not of this runtime."""
+
+
+class DeadlockError(AssertionError):
+    """Nothing is ready to run, and what was waited for has not happened."""
+
+
+class MemoryWaiter:
+    """One-shot event of a `MemoryRuntime`."""
+
+    __slots__ = ("_job", "_runtime", "_set")
+
+    def __init__(self, runtime: MemoryRuntime) -> None:
+        self._runtime = runtime
+        self._set = False
+        self._job: MemoryJob | None = None
+
+    def set(self) -> None:
+        """Wake the task, at the next step of the runtime."""
+        self._set = True
+        if self._job is not None:
+            job, self._job = self._job, None
+            self._runtime._wake(job)
+
+    def wait(self) -> Awaitable[None]:
+        """Awaitable that returns once `set` was called."""
+        return self._wait()
+
+    async def _wait(self) -> None:
+        if not self._set:
+            await _Parking(self)
+
+    def __repr__(self) -> str:
+        state = "set" if self._set else "waited for" if self._job else "idle"
+        return f"<MemoryWaiter {state}>"
+
+
+class _Parking:
+    """What a task yields to its runtime."""
+
+    __slots__ = ("waiter",)
+
+    def __init__(self, waiter: MemoryWaiter) -> None:
+        self.waiter = waiter
+
+    def __await__(self) -> Generator[_Parking, None, None]:
+        yield self
+
+
+class MemoryJob:
+    """A spawned coroutine.
+
+    Attributes:
+        done: It has ended.
+        cancelled: It ended by `Cancelled`.
+        error: What it let out besides that.
+        result: What it returned.
+    """
+
+    __slots__ = (
+        "_context", "_coroutine", "_name", "_parked", "_runtime", "_throw", "cancelled", "done",
+        "error", "result",
+    )  # fmt: skip
+
+    def __init__(self, runtime: MemoryRuntime, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self._runtime = runtime
+        self._coroutine = coroutine
+        self._name = getattr(coroutine, "__qualname__", type(coroutine).__name__)
+        self._context = runtime._context.copy()
+        self._parked: MemoryWaiter | None = None
+        self._throw: BaseException | None = None
+        self.done = False
+        self.cancelled = False
+        self.error: BaseException | None = None
+        self.result: Any = None
+
+    def cancel(self) -> None:
+        """Raise `Cancelled` at the task's next, or present, wait. Harmless once it is done."""
+        if self.done:
+            return
+        self._throw = Cancelled()
+        if self._parked is not None:
+            self._parked._job = None
+            self._parked = None
+            self._runtime._wake(self)
+
+    def _step(self) -> None:
+        if self.done:
+            return
+        self._parked = None
+        throw, self._throw = self._throw, None
+        try:
+            if throw is None:
+                awaited = self._context.run(self._coroutine.send, None)
+            else:
+                awaited = self._context.run(self._coroutine.throw, throw)
+        except StopIteration as stop:
+            self.result = stop.value
+            self._end(None)
+        except Cancelled:
+            self.cancelled = True
+            self._end(None)
+        except (KeyboardInterrupt, SystemExit):
+            self.done = True
+            raise
+        except BaseException as error:  # noqa: BLE001  # handed to run_until_idle
+            self._end(error)
+        else:
+            self._park(awaited)
+
+    def _park(self, awaited: object) -> None:
+        runtime = self._runtime
+        if not isinstance(awaited, _Parking) or awaited.waiter._runtime is not runtime:
+            self._refuse(
+                f"{self._name} awaited {awaited!r}, which is not of {runtime!r}: code that runs"
+                " here may wait only for receive(), send() and the runtime's waiters"
+            )
+        elif self._throw is not None or awaited.waiter._set:  # meanwhile, within its own step
+            runtime._wake(self)
+        elif awaited.waiter._job is not None:
+            self._refuse(f"{self._name} waits for a waiter that {awaited.waiter._job!r} waits for")
+        else:
+            self._parked = awaited.waiter
+            awaited.waiter._job = self
+
+    def _refuse(self, message: str) -> None:
+        self._throw = ForeignAwaitError(message)
+        self._runtime.failures.append(self._throw)
+        self._runtime._wake(self)
+
+    def _end(self, error: BaseException | None) -> None:
+        self.done = True
+        self._runtime._jobs.discard(self)
+        if error is not None:
+            self.error = error
+            if error not in self._runtime.failures:
+                self._runtime.failures.append(error)
+
+    def __repr__(self) -> str:
+        state = (
+            "cancelled" if self.cancelled else
+            f"failed: {self.error!r}" if self.error else
+            "done" if self.done else
+            "waiting" if self._parked else
+            "ready"
+        )  # fmt: skip
+        return f"<MemoryJob {self._name} {state}>"
+
+
+class MemoryRuntime:
+    """A `Runtime` that a test turns by hand.
+
+    Args:
+        eager: A spawned coroutine begins to run inside `spawn`, as eager tasks do; otherwise in the
+            next `run_until_idle`. Protocols must bear both.
+        clock: Time; a new `ManualClock` by default.
+        name: The worker's name.
+
+    Attributes:
+        clock: Time. `advance` moves it, sweeps the ports and runs what became ready.
+        ports: Every `MemoryPort` whose connection was not lost.
+        failures: What tasks let out, and foreign awaits. The next `run_until_idle` raises the first
+            of them.
+        threads: Functions given to `run_in_thread` so far; they run inline, in the test's own
+            thread.
+    """
+
+    def __init__(
+        self, *, eager: bool = False, clock: ManualClock | None = None, name: str = "memory"
+    ) -> None:
+        self.name = name
+        self.clock = ManualClock() if clock is None else clock
+        self.clock.on_tick(self._sweep)
+        self._ports: set[Port] = set()
+        self.ports: AbstractSet[Port] = self._ports
+        self.failures: list[BaseException] = []
+        self.threads: list[Callable[..., Any]] = []
+        self._eager = eager
+        self._context = contextvars.copy_context()
+        self._context.run(current_runtime.set, self)
+        self._jobs: set[MemoryJob] = set()
+        self._ready: collections.deque[Callable[[], None]] = collections.deque()
+        self._tick_end: list[Callable[[], None]] = []
+        self._signals: dict[int, Callable[[], None]] = {}
+        self._running = False
+
+    # nonecorn.spi.Runtime -------------------------------------------------------------------------
+
+    def time(self) -> float:
+        """Exact monotonic seconds."""
+        return self.clock.time()
+
+    def spawn(self, function: Callable[[], Awaitable[None]], /) -> MemoryJob:
+        """Keep the coroutine and step it, now (`eager`) or in the next `run_until_idle`."""
+        return self._spawn(function())
+
+    def waiter(self) -> MemoryWaiter:
+        """A new one-shot event."""
+        return MemoryWaiter(self)
+
+    def end_of_tick(self, callback: Callable[[], None], /) -> None:
+        """Call back once, when everything that is ready now has been stepped."""
+        self._tick_end.append(callback)
+
+    def call_at(self, when: float, callback: Callable[[], None], /) -> Any:
+        """Call back when the clock is advanced to `when`."""
+        return self.clock.call_at(when, callback)
+
+    def run_in_thread(self, function: Callable[..., T], /, *args: Any) -> Awaitable[T]:
+        """Run `function` when awaited, inline."""
+        return self._run_inline(function, *args)
+
+    async def _run_inline(self, function: Callable[..., T], *args: Any) -> T:
+        self.threads.append(function)
+        return contextvars.copy_context().run(function, *args)
+
+    async def listen(
+        self,
+        sock: socket.socket,
+        accept: Callable[[Port], Protocol],
+        *,
+        backlog: int,
+        send_buffer: int,
+    ) -> MemoryListening:
+        """A listener whose `connect()` makes the connections; `sock` is not touched."""
+        return MemoryListening(self, sock, accept, backlog, send_buffer)
+
+    async def listen_datagrams(
+        self, sock: socket.socket, endpoint: Callable[[DatagramPort], Endpoint]
+    ) -> MemoryDatagramPort:
+        """A datagram socket of which `receive()` is the network's side."""
+        return MemoryDatagramPort(self, endpoint)
+
+    def on_signal(self, signal_number: int, callback: Callable[[], None], /) -> None:
+        """Keep the callback for `raise_signal`."""
+        self._signals[signal_number] = callback
+
+    # The test's side ------------------------------------------------------------------------------
+
+    def connect(self, factory: Callable[[MemoryPort], Protocol], **options: Any) -> MemoryPort:
+        """A new connection, served by the protocol that `factory` makes for its port.
+
+        Args:
+            factory: Makes the protocol: `lambda port: MyProtocol(context, port)`.
+            **options: Those of `MemoryPort`.
+        """
+        port = MemoryPort(self, **options)
+        port.set_protocol(factory(port))
+        return port
+
+    def run_until_idle(self) -> None:
+        """Step whatever is ready until nothing is.
+
+        Raises:
+            BaseException: The first of `failures`: something that a task let out.
+            DeadlockError: The program makes itself ready for ever.
+        """
+        if self._running:  # called from within a step: the outer call goes on
+            return
+        self._running = True
+        try:
+            self._turn()
+        finally:
+            self._running = False
+        if self.failures:
+            failure = self.failures[0]
+            self.failures.clear()
+            raise failure
+
+    def advance(self, seconds: float) -> None:
+        """Run what is ready, let time pass, and run again; ticks sweep the ports that are due."""
+        self.run_until_idle()
+        self.clock.advance(seconds)
+        self.run_until_idle()
+
+    def run(self, function: Callable[..., Awaitable[T]], /, *args: Any) -> T:
+        """Run an async function to its end and return its result.
+
+        Raises:
+            DeadlockError: It waits for what nobody will do.
+            BaseException: What the function raised.
+        """
+        job = self._spawn(function(*args))
+        try:
+            self.run_until_idle()
+        except BaseException:
+            if job.error is None:
+                raise
+        if job.error is not None:
+            raise job.error
+        if not job.done:
+            job.cancel()
+            self.run_until_idle()
+            message = f"{job._name} still waits, and nothing is left to run"
+            raise DeadlockError(message)
+        return job.result  # type: ignore[no-any-return]
+
+    def raise_signal(self, signal_number: int) -> None:
+        """Behave as if the process got this signal.
+
+        Raises:
+            LookupError: Nobody asked for it.
+        """
+        try:
+            callback = self._signals[signal_number]
+        except KeyError:
+            message = f"no handler for {signal.Signals(signal_number).name}"
+            raise LookupError(message) from None
+        callback()
+
+    @property
+    def jobs(self) -> frozenset[MemoryJob]:
+        """Tasks that have not ended."""
+        return frozenset(self._jobs)
+
+    def close(self) -> None:
+        """End what is left: lose every connection, cancel every task. For the end of a test.
+
+        Raises:
+            DeadlockError: A task does not end although it is cancelled.
+        """
+        for port in tuple(self.ports):
+            port.abort()
+        self.run_until_idle()
+        for job in tuple(self._jobs):
+            job.cancel()
+        self.run_until_idle()
+        if self._jobs:
+            message = f"cancelled, and still there: {self._jobs!r}"
+            raise DeadlockError(message)
+
+    # Within the package ---------------------------------------------------------------------------
+
+    def soon(self, callback: Callable[[], None]) -> None:
+        """Call back in the next turn, not from within this call."""
+        self._ready.append(callback)
+
+    def _spawn(self, awaitable: Awaitable[Any]) -> MemoryJob:
+        coroutine = awaitable if inspect.iscoroutine(awaitable) else _as_coroutine(awaitable)
+        job = MemoryJob(self, coroutine)
+        self._jobs.add(job)
+        if self._eager:
+            job._step()
+        else:
+            self._wake(job)
+        return job
+
+    def _wake(self, job: MemoryJob) -> None:
+        self._ready.append(job._step)
+
+    def _turn(self) -> None:
+        for _ in range(STEPS):
+            if self._ready:
+                self._ready.popleft()()
+            elif self._tick_end:
+                callbacks, self._tick_end = self._tick_end, []
+                for callback in callbacks:
+                    callback()
+            else:
+                return
+        message = f"{self!r} took {STEPS} steps and is not idle yet: a busy loop"
+        raise DeadlockError(message)
+
+    def _sweep(self) -> None:
+        for port in tuple(self.ports):
+            if port.protocol.deadline <= self.clock.now:
+                port.protocol.sweep()
+        if not self._running:
+            self.run_until_idle()
+
+    def __repr__(self) -> str:
+        return (
+            f"<MemoryRuntime {self.name} time={self.time():.3f} ports={len(self.ports)}"
+            f" jobs={len(self._jobs)}>"
+        )
+
+
+async def _as_coroutine(awaitable: Awaitable[T]) -> T:
+    return await awaitable

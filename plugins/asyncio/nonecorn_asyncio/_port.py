@@ -1,0 +1,255 @@
+"""A connection of an asyncio transport.
+
+The port is the transport's `asyncio.Protocol`, but for data: its attribute `data_received` is
+the bound method of the nonecorn protocol itself, so bytes reach that in one call, also from
+uvloop, which keeps the method. The rarer calls pass through here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from nonecorn.spi import ClientDisconnectedError
+
+if TYPE_CHECKING:
+    from nonecorn.spi import Protocol, TLSInfo
+    from nonecorn_asyncio._listening import AsyncioListening
+    from nonecorn_asyncio._runtime import AsyncioRuntime
+
+_SENDFILE = getattr(os, "sendfile", None)
+_SENDFILE_MOST = 1 << 20
+"""Bytes of a file per system call, so that a page cache miss delays others little."""
+
+
+class AsyncioPort:
+    """See `nonecorn.spi.Port`."""
+
+    __slots__ = (
+        "_lost", "_reading", "_transport", "_writable", "client", "data_received", "listening", "on_close", "protocol",
+        "runtime", "server", "tls", "write", "zero_copy",
+    )  # fmt: skip
+
+    data_received: Callable[[bytes], None]
+    write: Callable[[bytes], None]
+    protocol: Protocol
+    client: tuple[str, int] | None
+    server: Any
+
+    def __init__(self, runtime: AsyncioRuntime, listening: AsyncioListening) -> None:
+        self.runtime = runtime
+        self.listening = listening
+        self.tls: TLSInfo | None = None
+        self.on_close: Callable[[Any], None] | None = None
+        self._reading = True
+        self._lost = False
+        self._writable: asyncio.Future[None] | None = None
+
+    def __repr__(self) -> str:
+        state = "lost" if self._lost else "open"
+        return f"<AsyncioPort {state} client={self.client} protocol={self.protocol!r}>"
+
+    # Called by the transport ----------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """Set everything up and let the listener's `accept` choose the protocol."""
+        self._transport = transport
+        self.write = transport.write
+        info = transport.get_extra_info
+        listening = self.listening
+        if listening.is_unix:
+            self.client = None
+            self.server = listening.address
+        else:
+            peer = info("peername")
+            self.client = (peer[0], peer[1]) if peer else None
+            server = listening.address
+            if server is None:
+                name = info("sockname")
+                server = (name[0], name[1]) if name else None
+            self.server = server
+        self.zero_copy = _SENDFILE is not None
+        if listening.send_buffer != 65536:  # the loops' own default
+            transport.set_write_buffer_limits(listening.send_buffer)
+        self.runtime.opened(self)
+        try:
+            self.protocol = protocol = listening.accept(self)
+        except Exception:
+            self.runtime.log.exception("a connection could not be accepted")
+            self.protocol = _Nothing()
+            transport.abort()
+            return
+        self.data_received = protocol.data_received
+        transport.set_protocol(self)  # type: ignore[arg-type]  # uvloop takes data_received anew
+
+    def eof_received(self) -> bool | None:
+        """End of the peer's direction."""
+        return self.protocol.eof_received()
+
+    def pause_writing(self) -> None:
+        """The transport's buffer is over its mark."""
+        if self._writable is None:
+            self.protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        """It is not any more."""
+        if self._writable is None:
+            self.protocol.resume_writing()
+        elif not self._writable.done():
+            self._writable.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The end, said once."""
+        self._lost = True
+        self.runtime.closed(self)
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+        try:
+            self.protocol.connection_lost(exc)
+        finally:
+            if self.on_close is not None:
+                self.on_close(self)
+
+    # Called by protocols --------------------------------------------------------------------------
+
+    def set_protocol(self, protocol: Protocol) -> None:
+        """See `nonecorn.spi.Port`."""
+        self.protocol = protocol
+        self.data_received = protocol.data_received
+        if not self._lost:
+            self._transport.set_protocol(self)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        """See `nonecorn.spi.Port`."""
+        self._transport.close()
+
+    def abort(self) -> None:
+        """See `nonecorn.spi.Port`."""
+        self._transport.abort()
+
+    def write_eof(self) -> None:
+        """See `nonecorn.spi.Port`."""
+        transport = self._transport
+        if not transport.is_closing():
+            transport.write_eof()
+
+    def pause_reading(self) -> None:
+        """See `nonecorn.spi.Port`."""
+        if self._reading:
+            self._reading = False
+            if not self._transport.is_closing():
+                self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """See `nonecorn.spi.Port`."""
+        if not self._reading:
+            self._reading = True
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
+
+    def buffered(self) -> int:
+        """See `nonecorn.spi.Port`."""
+        return self._transport.get_write_buffer_size()
+
+    # sendfile -------------------------------------------------------------------------------------
+
+    async def sendfile(self, file: int, offset: int, count: int) -> int:
+        """See `nonecorn.spi.Port`.
+
+        The loops' own `sendfile` is missing in uvloop. This one waits until the transport's
+        buffer is empty and then sends on a copy of the socket, whose readiness a loop lets us
+        watch beside the transport's.
+        """
+        transport = self._transport
+        loop = self.runtime.loop
+        transport.set_write_buffer_limits(0)
+        sock: socket.socket | None = None
+        sent = 0
+        try:
+            while transport.get_write_buffer_size():
+                await self._wait_writable(None)
+            self._check_lost()
+            sock = transport.get_extra_info("socket").dup()
+            descriptor = sock.fileno()
+            while sent < count:
+                try:
+                    size = _SENDFILE(  # type: ignore[misc]  # zero_copy says that it is there
+                        descriptor, file, offset + sent, min(count - sent, _SENDFILE_MOST)
+                    )
+                except BlockingIOError:
+                    self.protocol.pause_writing()
+                    try:
+                        loop.add_writer(descriptor, self._set_writable)
+                        await self._wait_writable(descriptor)
+                    finally:
+                        loop.remove_writer(descriptor)
+                    self._check_lost()
+                    if not self._lost:
+                        self.protocol.resume_writing()
+                    continue
+                except (BrokenPipeError, ConnectionError) as error:
+                    transport.abort()
+                    message = "the client has disconnected"
+                    raise ClientDisconnectedError(message) from error
+                if not size:
+                    break
+                sent += size
+                await asyncio.sleep(0)
+                self._check_lost()
+        finally:
+            if sock is not None:
+                sock.close()
+            if not self._lost:
+                transport.set_write_buffer_limits(self.listening.send_buffer)
+        return sent
+
+    async def _wait_writable(self, descriptor: int | None) -> None:
+        self._writable = self.runtime.loop.create_future()
+        try:
+            if not self._lost:
+                await self._writable
+        finally:
+            self._writable = None
+        if descriptor is None:
+            self._check_lost()
+
+    def _set_writable(self) -> None:
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+
+    def _check_lost(self) -> None:
+        if self._lost:
+            message = "the client has disconnected"
+            raise ClientDisconnectedError(message)
+
+
+class _Nothing:
+    """The protocol of a connection that could not be accepted."""
+
+    __slots__ = ()
+    deadline = float("inf")
+
+    def data_received(self, data: bytes) -> None:
+        """Dropped."""
+
+    def eof_received(self) -> bool | None:
+        """Close."""
+        return None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Gone."""
+
+    def pause_writing(self) -> None:
+        """Nothing was written."""
+
+    def resume_writing(self) -> None:
+        """Nothing was written."""
+
+    def sweep(self) -> None:
+        """No deadline."""
+
+    def shutdown(self) -> None:
+        """Closing already."""

@@ -1,0 +1,184 @@
+"""The runtime on a running asyncio event loop, uvloop's included.
+
+The clock ticks once a second while there is a connection, and not at all otherwise: an idle
+worker sleeps. One tick reads the time for everybody and sweeps the ports whose protocol's
+deadline has passed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import signal
+import socket
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from nonecorn.spi import TICK, Clock
+from nonecorn_asyncio._listening import AsyncioDatagramPort, AsyncioListening
+from nonecorn_asyncio._port import AsyncioPort
+
+if TYPE_CHECKING:
+    from nonecorn.spi import DatagramPort, Endpoint, Job, Listening, Port, Protocol, Timer, Waiter
+
+T = TypeVar("T")
+_HAS_EAGER = sys.version_info >= (3, 12)
+
+
+class AsyncioWaiter:
+    """See `nonecorn.spi.Waiter`: a future."""
+
+    __slots__ = ("_future",)
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._future = loop.create_future()
+
+    def __repr__(self) -> str:
+        return f"<AsyncioWaiter {'set' if self._future.done() else 'waiting'}>"
+
+    def set(self) -> None:
+        """See `nonecorn.spi.Waiter`."""
+        future = self._future
+        if not future.done():
+            future.set_result(None)
+
+    def wait(self) -> Awaitable[None]:
+        """See `nonecorn.spi.Waiter`."""
+        return self._future
+
+
+class AsyncioRuntime:
+    """See `nonecorn.spi.Runtime`.
+
+    Attributes:
+        loop: The running loop.
+        log: `nonecorn.error`.
+    """
+
+    def __init__(self, name: str, *, eager: bool) -> None:
+        self.name = name
+        self.loop = asyncio.get_running_loop()
+        self.log = logging.getLogger("nonecorn.error")
+        self.ports: set[AsyncioPort] = set()
+        self.clock = Clock(self.loop.time(), time.time())
+        self.time = self.loop.time
+        self._eager = eager and _HAS_EAGER and self.loop.get_task_factory() is None
+        self._custom_tasks = self.loop.get_task_factory() is not None
+        self._base = contextvars.copy_context()
+        self._ticking: asyncio.TimerHandle | None = None
+        self._signals: dict[int, Any] = {}
+        if self._eager:
+            self.spawn = self._spawn_eager  # type: ignore[method-assign]
+        elif self._custom_tasks:
+            self.spawn = self._spawn_custom  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        return f"<AsyncioRuntime {self.name} ports={len(self.ports)}>"
+
+    # Tasks ----------------------------------------------------------------------------------------
+
+    def spawn(self, function: Callable[[], Awaitable[None]], /) -> Job:
+        """See `nonecorn.spi.Runtime`. The context is the worker's, not that of the task that
+        happens to run.
+        """
+        return asyncio.Task(function(), loop=self.loop, context=self._base.copy())  # type: ignore[arg-type]
+
+    def _spawn_eager(self, function: Callable[[], Awaitable[None]], /) -> Job:
+        return asyncio.Task(
+            function(),  # type: ignore[arg-type]
+            loop=self.loop,
+            context=self._base.copy(),
+            eager_start=True,  # type: ignore[call-arg,unused-ignore]
+        )
+
+    def _spawn_custom(self, function: Callable[[], Awaitable[None]], /) -> Job:
+        return self.loop.create_task(function(), context=self._base.copy())  # type: ignore[arg-type]
+
+    def waiter(self) -> Waiter:
+        """See `nonecorn.spi.Runtime`."""
+        return AsyncioWaiter(self.loop)
+
+    def end_of_tick(self, callback: Callable[[], None], /) -> None:
+        """See `nonecorn.spi.Runtime`."""
+        self.loop.call_soon(callback, context=self._base)
+
+    def call_at(self, when: float, callback: Callable[[], None], /) -> Timer:
+        """See `nonecorn.spi.Runtime`."""
+        return self.loop.call_at(when, callback, context=self._base)
+
+    def run_in_thread(self, function: Callable[..., T], /, *args: Any) -> Awaitable[T]:
+        """See `nonecorn.spi.Runtime`."""
+        return asyncio.to_thread(function, *args)
+
+    # Sockets --------------------------------------------------------------------------------------
+
+    async def listen(
+        self,
+        sock: socket.socket,
+        accept: Callable[[Port], Protocol],
+        *,
+        backlog: int,
+        send_buffer: int,
+    ) -> Listening:
+        """See `nonecorn.spi.Runtime`."""
+        listening = AsyncioListening(self, sock, accept, backlog, send_buffer)
+        await listening.start()
+        return listening
+
+    async def listen_datagrams(
+        self, sock: socket.socket, endpoint: Callable[[DatagramPort], Endpoint]
+    ) -> DatagramPort:
+        """See `nonecorn.spi.Runtime`."""
+        return AsyncioDatagramPort(self, sock, endpoint)
+
+    def opened(self, port: AsyncioPort) -> None:
+        """A port begins to count."""
+        self.ports.add(port)
+        if self._ticking is None:
+            self.clock.tick(self.loop.time(), time.time())
+            self._ticking = self.loop.call_later(TICK, self._tick)
+
+    def closed(self, port: AsyncioPort) -> None:
+        """A port counts no more."""
+        self.ports.discard(port)
+
+    def _tick(self) -> None:
+        now = self.loop.time()
+        self.clock.tick(now, time.time())
+        for port in [port for port in self.ports if port.protocol.deadline <= now]:
+            try:
+                port.protocol.sweep()
+            except Exception:
+                self.log.exception("%r: a deadline could not be handled", port)
+                port.abort()
+        self._ticking = self.loop.call_later(TICK, self._tick) if self.ports else None
+
+    # Signals --------------------------------------------------------------------------------------
+
+    def on_signal(self, signal_number: int, callback: Callable[[], None], /) -> None:
+        """See `nonecorn.spi.Runtime`."""
+        try:
+            self.loop.add_signal_handler(signal_number, callback)
+            self._signals[signal_number] = None
+        except NotImplementedError:
+            # Windows: the handler runs between two bytecodes of the main thread; the loop is
+            # woken up for the callback.
+            def handler(_number: int, _frame: object) -> None:
+                self.loop.call_soon_threadsafe(callback)
+
+            self._signals[signal_number] = signal.signal(signal_number, handler)
+
+    def detach(self) -> None:
+        """Undo what the loop would keep: timer and signal handlers."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+            self._ticking = None
+        for number, previous in self._signals.items():
+            if previous is None:
+                self.loop.remove_signal_handler(number)
+            else:
+                signal.signal(number, previous)
+        self._signals.clear()

@@ -1,0 +1,629 @@
+"""One HTTP/1.1 connection: framing, order and life, for whichever engine parses the heads.
+
+Bytes come by `data_received`. A head is collected whole, checked (`_rules`), and given to the
+engine's `parse_fields`; its body is framed here, by length or by `ChunkedReader`. Each request
+becomes a stream, one at a time: bytes of pipelined requests wait in `_pending`, unparsed, until
+the response before them is complete, so responses leave in order (RFC 9112 section 9.3.2). The
+stream answers through the Exchange methods of `Http1Exchange`.
+
+The two directions of a message end independently, and the connection goes on when both have:
+
+    _reading   HEAD ──► LENGTH or CHUNKED ──► COMPLETE ──┐
+                 └────────────────────────────►          ├──► HEAD (keep-alive), or close
+    stream     None ──► set ──► response complete: None ─┘
+
+`_reading` is DISCARD once nothing more will be served (after an error, or while a close
+lingers), and RAW after an upgrade.
+
+For whoever edits this file: after a framing error nothing is ever served (RFC 9112 section
+11.2); `stream` is None whenever no response is due; `deadline` is set at every change of state
+by plain stores, and only `sweep` acts on it; engines override `parse_fields` and nothing else;
+with eager tasks an application may answer inside `spawn`, so nothing may be assumed unchanged
+across it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nonecorn.spi import (
+    NEVER,
+    Context,
+    Headers,
+    Port,
+    RemoteProtocolError,
+    RequestRecord,
+    StreamFactory,
+    UpgradeRequest,
+)
+from nonecorn_http1 import _rules as rules
+from nonecorn_http1._chunked import ChunkedReader
+from nonecorn_http1._exchange import Http1Exchange
+from nonecorn_http1._fields import Fields, understand
+from nonecorn_http1._response import ResponseWriter, status_line
+
+HEAD, LENGTH, CHUNKED, COMPLETE, RAW, DISCARD = range(6)
+_STATES = ("head", "length", "chunked", "complete", "raw", "discard")
+
+_EMPTY_LINES = 2
+_CR = 13
+_NO_FIELDS: Fields = ([], True, -1, False, False, b"")
+
+
+class Http1Connection(Http1Exchange):
+    """Protocol and Exchange of one HTTP/1.1 connection; engines subclass it."""
+
+    __slots__ = ()
+
+    def __init__(self, context: Context, port: Port) -> None:
+        self._context = context
+        self._limits = context.limits
+        self._port = port
+        self._write = port.write
+        self._writer = context.cache.get(ResponseWriter) or context.cache.setdefault(
+            ResponseWriter, ResponseWriter(context)
+        )
+        self._reading = HEAD
+        self._pending = b""
+        self._processing = False
+        self._paused = False
+        self._unread = 0
+        self._received = 0
+        self._body_left = 0
+        self._chunks = None
+        self._empty_lines = 0
+        self._fields_block = b""
+        self._fields = _NO_FIELDS
+        self._requests = 0
+        self._version = "1.1"
+        self._method = ""
+        self._keep_alive = True
+        self._chunked_out = False
+        self._trailers_due = False
+        self._responding = False
+        self._raw = False
+        self._upgrade_token = b""
+        self._blocked = None
+        self._stalled_at = 0
+        self._app_deadline = NEVER
+        self.stream = None
+        self.zero_copy = port.zero_copy
+        self.deadline = self._after(self._limits.head_timeout)
+
+    def __repr__(self) -> str:
+        answering = f" answering={self._method}" if self.stream is not None else ""
+        return (
+            f"<{type(self).__name__} {_STATES[self._reading]}{answering}"
+            f" requests={self._requests} pending={len(self._pending)}>"
+        )
+
+    def parse_fields(self, head: bytes) -> Headers:
+        """Parse the header fields of a complete head that `_rules` admitted: names in lower
+        case, values stripped.
+
+        Args:
+            head: Request line, fields and the empty line.
+
+        Raises:
+            RemoteProtocolError: The engine's parser refuses it.
+        """
+        raise AssertionError  # pragma: no cover  # each engine defines it
+
+    # Called by the port ---------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """See `nonecorn.spi.Protocol`."""
+        reading = self._reading
+        if reading == HEAD:
+            pending = self._pending
+            if pending:
+                if not isinstance(pending, bytearray):
+                    self._pending = pending = bytearray(pending)
+                pending += data
+                if pending.find(b"\r\n\r\n", max(0, len(pending) - len(data) - 3)) < 0:
+                    self._head_incomplete(first=False)
+                    return
+                data = bytes(pending)
+            elif (
+                data[0] != _CR
+                and data[-4:] == b"\r\n\r\n"
+                and data.find(b"\r\n\r\n") == len(data) - 4
+            ):
+                # One whole head and nothing else, as nearly every request without a body comes.
+                try:
+                    self._open(data)
+                except RemoteProtocolError as error:
+                    self._refuse(error)
+                return
+            self._pending = data
+            self._process()
+        elif reading == LENGTH and len(data) <= self._body_left:
+            self._body_left -= len(data)
+            self._body_received(data, not self._body_left)
+        elif reading == COMPLETE:
+            # A pipelined request, or its beginning, waits; and so does the client, when it is much.
+            self._pending += data
+            if len(self._pending) > self._limits.head_size:
+                self._pause()
+        elif reading == RAW:
+            self._body_received(data, end=False)
+        elif reading != DISCARD:
+            self._pending += data
+            self._process()
+
+    def eof_received(self) -> bool | None:
+        """See `nonecorn.spi.Protocol`."""
+        stream = self.stream
+        self._keep_alive = False
+        if stream is None or self._reading in (LENGTH, CHUNKED):
+            # Nothing to answer, or a request that was cut short and cannot be (RFC 9112 section 8).
+            self._reading = DISCARD
+            self._end_stream("client-gone")
+            return False
+        if self._reading == RAW:
+            stream.feed(b"", True)
+        else:
+            # RFC 9112 section 9.6: who ends its direction after a request may still read the
+            # response.
+            stream.half_close()
+        self._reading = DISCARD
+        self._pending = b""
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `nonecorn.spi.Protocol`."""
+        self._reading = DISCARD
+        self._pending = b""
+        self._write = _nowhere
+        self.deadline = NEVER
+        self._end_stream("client-gone")
+        if self._blocked is not None:
+            self._blocked.set()
+
+    def pause_writing(self) -> None:
+        """See `nonecorn.spi.Protocol`."""
+        if self._blocked is None:
+            self._blocked = self._context.runtime.waiter()
+        if self.stream is not None:
+            self.stream.blocked = self._blocked
+        self._stalled_at = self._port.buffered()
+        self._set_deadline()
+
+    def resume_writing(self) -> None:
+        """See `nonecorn.spi.Protocol`."""
+        blocked = self._blocked
+        self._blocked = None
+        if self.stream is not None:
+            self.stream.blocked = None
+        if blocked is not None:
+            blocked.set()
+        self._set_deadline()
+
+    def sweep(self) -> None:
+        """See `nonecorn.spi.Protocol`."""
+        stream = self.stream
+        if self._blocked is not None:
+            buffered = self._port.buffered()
+            if buffered >= self._stalled_at:
+                self._end_stream("write-timeout")
+                self._abort()
+                return
+            self._stalled_at = buffered
+            self._set_deadline()
+        elif self._reading == DISCARD and stream is None:
+            self._abort()
+        elif stream is None:
+            if self._reading == HEAD and not self._pending:
+                self._close()
+            elif self._reading == HEAD:
+                self._refuse(RemoteProtocolError(408, "head-timeout"))
+            else:
+                self._linger()
+        elif (
+            self._reading in (LENGTH, CHUNKED)
+            and not self._paused
+            and self._app_deadline > self._now()
+        ):
+            self._refuse(RemoteProtocolError(408, "body-timeout"))
+        else:
+            self._app_deadline = self.deadline = NEVER
+            stream.expire()
+
+    def shutdown(self) -> None:
+        """See `nonecorn.spi.Protocol`."""
+        self._keep_alive = False
+        if self.stream is None and self._reading == HEAD and not self._pending:
+            self._close()
+
+    # From head to stream --------------------------------------------------------------------------
+
+    def _process(self) -> None:
+        """Take apart what is pending, until it is used up or has to wait for a response."""
+        if self._processing:
+            return
+        self._processing = True
+        try:
+            while self._pending:
+                reading = self._reading
+                pending = self._pending
+                if reading == HEAD:
+                    if pending[0] == _CR:
+                        if not self._skip_empty_line():
+                            break
+                        continue
+                    end = pending.find(b"\r\n\r\n") + 4
+                    if end < 4:
+                        self._head_incomplete(first=True)
+                        break
+                    if end == len(pending):
+                        self._pending = b""
+                        self._open(bytes(pending))
+                    else:
+                        self._pending = pending[end:]
+                        self._open(bytes(pending[:end]))
+                elif reading == LENGTH:
+                    data = bytes(pending[: self._body_left])
+                    self._pending = pending[self._body_left :]
+                    self._body_left -= len(data)
+                    self._body_received(data, not self._body_left)
+                elif reading == CHUNKED:
+                    self._pending = b""
+                    self._chunks_received(bytes(pending))
+                elif reading == RAW:
+                    self._pending = b""
+                    self._body_received(bytes(pending), end=False)
+                else:
+                    if reading == DISCARD:
+                        self._pending = b""
+                    break
+        except RemoteProtocolError as error:
+            self._refuse(error)
+        finally:
+            self._processing = False
+
+    def _skip_empty_line(self) -> bool:
+        """Skip an empty line before a request line (RFC 9112 section 2.2). False: wait for more."""
+        pending = self._pending
+        if pending[:2] == b"\r\n" and self._empty_lines < _EMPTY_LINES:
+            self._empty_lines += 1
+            self._pending = pending[2:]
+            return bool(self._pending)
+        if len(pending) == 1:
+            self._head_incomplete(first=True)
+            return False
+        raise RemoteProtocolError(400, "request-line")
+
+    def _head_incomplete(self, *, first: bool) -> None:
+        pending = self._pending
+        try:
+            if pending.count(b"\n") != pending.count(b"\r\n"):
+                raise RemoteProtocolError(400, "bare-cr-or-lf")
+            if len(pending) > self._limits.head_size:
+                raise RemoteProtocolError(431, "head-too-large")
+            if b"\n" not in pending and len(pending) > self._limits.target_size + 128:
+                raise RemoteProtocolError(414, "target-too-long")
+        except RemoteProtocolError as error:
+            self._refuse(error)
+            return
+        if first:
+            self.deadline = self._after(self._limits.head_timeout)
+
+    def _open(self, head: bytes) -> None:
+        """Serve one complete head."""
+        limits = self._limits
+        line_end = head.find(b"\r\n")
+        method, target, version = rules.split_request_line(head[:line_end], limits)
+        path, query, authority = rules.split_target(method, target)
+        block = head[line_end:]
+        if block == self._fields_block and version == "1.1":
+            fields = self._fields
+        else:
+            fields = self._read_fields(head, block, version)
+        headers, keep_alive, length, chunked, expects, upgrade = fields
+
+        self._method = method
+        self._version = version
+        headers = headers.copy()
+        if authority is not None:
+            # RFC 9112 section 3.2.2: the target's authority replaces Host.
+            headers = [(b"host", authority), *(field for field in headers if field[0] != b"host")]
+        self._requests += 1
+        if not keep_alive or self._requests == limits.requests_per_connection:
+            self._keep_alive = False
+        self._app_deadline = self.deadline = NEVER
+        if limits.app_timeout:
+            self._app_deadline = self.deadline = self._after(limits.app_timeout)
+        context = self._context
+        factory = context.http
+        has_body = chunked or length > 0
+        if has_body:
+            self._expect_body(length, chunked)
+        else:
+            self._reading = COMPLETE
+        if upgrade:
+            chosen = self._upgrade(upgrade, method, target, headers, has_body=has_body)
+            if self._reading == DISCARD:
+                return
+            if chosen is not None:
+                factory = chosen
+                has_body = True
+        self.stream = stream = factory(
+            context, self, self._port, version, method, path, query, headers, has_body
+        )
+        if expects and has_body:
+            stream.expect_continue = True
+        if self._blocked is not None:
+            stream.blocked = self._blocked
+        stream.job = context.runtime.spawn(stream.run)
+
+    def _read_fields(self, head: bytes, block: bytes, version: str) -> Fields:
+        """Check, parse and understand the fields of a head, and remember them for the
+        connection's next.
+
+        Clients send the same fields with request after request. What framing makes of them
+        depends on their bytes alone, so the last block is kept with its result, unless it
+        announced a body or an upgrade.
+        """
+        limits = self._limits
+        if len(head) > limits.head_size:
+            raise RemoteProtocolError(431, "head-too-large")
+        rules.check_fields(block, limits)
+        fields = understand(self.parse_fields(head), version, limits)
+        if version == "1.1" and not (fields[2] > 0 or fields[3] or fields[4] or fields[5]):
+            self._fields_block = block
+            self._fields = fields
+        return fields
+
+    def _expect_body(self, length: int, chunked: bool) -> None:
+        self._received = 0
+        if chunked:
+            self._reading = CHUNKED
+            self._chunks = ChunkedReader(self._limits)
+        else:
+            self._reading = LENGTH
+            self._body_left = length
+        self._set_deadline()
+
+    def _upgrade(
+        self, tokens: bytes, method: str, target: bytes, headers: Headers, *, has_body: bool
+    ) -> StreamFactory | None:
+        """Who serves the first of the asked protocols that anybody serves (RFC 9110 section
+        7.8); None to ignore the wish.
+        """
+        context = self._context
+        for item in tokens.split(b","):
+            token = item.strip(b" \t")
+            stream_factory = context.stream_upgrades.get(token)
+            if stream_factory is not None:
+                if has_body:
+                    raise RemoteProtocolError(400, "upgrade-with-body")
+                self._upgrade_token = token
+                self._keep_alive = False
+                self._reading = RAW
+                return stream_factory
+            protocol_upgrade = context.protocol_upgrades.get(token)
+            if protocol_upgrade is not None and not has_body:
+                request = UpgradeRequest(method=method.encode(), target=target, headers=headers)
+                make = protocol_upgrade(context, self._port, request)
+                if make is not None:
+                    self._write(
+                        b"%bconnection: upgrade\r\nupgrade: %b\r\n\r\n" % (status_line(101), token)
+                    )
+                    self._hand_over(make())
+                    return None
+        return None
+
+    def _hand_over(self, protocol: object) -> None:
+        rest = bytes(self._pending)
+        self._pending = b""
+        self._reading = DISCARD
+        self.deadline = NEVER
+        self._port.set_protocol(protocol)  # type: ignore[arg-type]
+        if rest:
+            protocol.data_received(rest)  # type: ignore[attr-defined]
+
+    # Body -----------------------------------------------------------------------------------------
+
+    def _body_received(self, data: bytes, end: bool) -> None:
+        stream = self.stream
+        if stream is None:
+            # The response was complete before the request; the little that was left of it is
+            # dropped.
+            if end:
+                self._next()
+            return
+        self._unread += len(data)
+        if end:
+            self._reading = COMPLETE
+            self.deadline = self._app_deadline
+        elif self._reading != RAW:
+            self._set_deadline()
+        stream.feed(data, end)
+        if self._unread > self._limits.receive_buffer and not end:
+            self._pause()
+
+    def _chunks_received(self, data: bytes) -> None:
+        chunks = self._chunks
+        assert chunks is not None  # CHUNKED has one
+        body, rest = chunks.feed(data)
+        self._received += len(body)
+        limit = self._limits.body_size
+        if self.stream is None:
+            limit = self._body_left
+        if limit and self._received > limit:
+            if self.stream is None:
+                self._linger()
+                return
+            raise RemoteProtocolError(413, "body-too-large")
+        if chunks.done:
+            self._chunks = None
+            self._pending = rest
+            if self.stream is not None and chunks.trailers:
+                self.stream.feed_trailers(chunks.trailers)
+            self._body_received(body, end=True)
+        elif body:
+            self._body_received(body, end=False)
+        else:
+            self._set_deadline()
+
+    def consumed(self, stream: object, count: int) -> None:
+        """See `nonecorn.spi.Exchange`."""
+        self._unread -= count
+        if self._paused and self._unread <= self._limits.receive_buffer // 2:
+            self._resume()
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self._port.pause_reading()
+            self._set_deadline()
+
+    def _resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._port.resume_reading()
+            self._set_deadline()
+
+    # Ends -----------------------------------------------------------------------------------------
+
+    def _response_done(self) -> None:
+        stream = self.stream
+        self.stream = None
+        self._responding = False
+        reading = self._reading
+        if reading == COMPLETE and self._keep_alive:
+            self._next()
+        elif reading == DISCARD or (reading == COMPLETE and not self._pending):
+            self._close()
+        elif (
+            self._keep_alive
+            and reading in (LENGTH, CHUNKED)
+            and not (stream is not None and stream.expect_continue)
+            and (reading == CHUNKED or self._body_left <= self._limits.receive_buffer)
+        ):
+            # What is left of the body is little, or may be: reading it costs less than a new
+            # connection.
+            if reading == CHUNKED:
+                self._received = 0
+                self._body_left = self._limits.receive_buffer
+            self._unread = 0
+            self._resume()
+            self._set_deadline()
+        else:
+            self._linger()
+
+    def _next(self) -> None:
+        """Both directions of a message are complete: on to the next."""
+        self._reading = HEAD
+        self._unread = 0
+        self._empty_lines = 0
+        self.deadline = self._after(self._limits.keep_alive_timeout)
+        if self._paused:
+            self._resume()
+        if self._pending:
+            self._process()
+
+    def _tunnel_done(self) -> None:
+        self.stream = None
+        if self._reading == DISCARD:
+            self._close()
+        else:
+            self._linger()
+
+    def _refuse(self, error: RemoteProtocolError) -> None:
+        """Answer what cannot be served, if nothing was answered yet, and serve nothing more."""
+        responding = self._responding
+        answered = self.stream is None and self._reading in (LENGTH, CHUNKED)
+        self._reading = DISCARD
+        self._pending = b""
+        self._keep_alive = False
+        if answered:
+            # A second response would be taken for the answer to another request.
+            self._linger()
+            return
+        if self.stream is not None:
+            self._end_stream(error.reason, None if responding else error.status)
+        else:
+            self._record(error)
+        if responding:
+            self._abort()
+            return
+        head, _, _ = self._writer.head(error.status, ())
+        self._write(head + b"content-length: 0\r\nconnection: close\r\n\r\n")
+        self._linger()
+
+    def _record(self, error: RemoteProtocolError) -> None:
+        self._context.log.debug("%r: refused: %s", self._port, error)
+        observers = self._context.observers.request_finished
+        if not observers:
+            return
+        port = self._port
+        scope: dict[str, Any] = {
+            "type": "http", "http_version": self._version, "client": port.client, "server": port.server,
+            "scheme": self._context.scheme, "method": "", "path": "", "raw_path": b"", "query_string": b"",
+            "headers": [],
+        }  # fmt: skip
+        record = RequestRecord(
+            scope=scope, status=error.status, headers=[], sent=0, received=0, duration=0.0,
+            reason=error.reason,
+        )  # fmt: skip
+        for observe in observers:
+            observe(record)
+
+    def _end_stream(self, reason: str, status: int | None = None) -> None:
+        stream = self.stream
+        self.stream = None
+        self._responding = False
+        if stream is not None:
+            stream.disconnect(reason, status)
+            if stream.blocked is not None:
+                stream.blocked.set()
+
+    def _close(self) -> None:
+        self._reading = DISCARD
+        self.deadline = self._after(self._limits.write_timeout)
+        self._port.close()
+
+    def _linger(self) -> None:
+        """Close so that the client can read what was sent to it: our direction first, then the
+        rest (RFC 9112 section 9.6).
+        """
+        self._reading = DISCARD
+        self._pending = b""
+        self._resume()
+        self._port.write_eof()
+        self.deadline = self._after(self._limits.close_timeout)
+
+    def _abort(self) -> None:
+        self._reading = DISCARD
+        self._pending = b""
+        self.deadline = NEVER
+        self._port.abort()
+
+    # Deadlines ------------------------------------------------------------------------------------
+
+    def _now(self) -> float:
+        return self._context.runtime.clock.now
+
+    def _after(self, timeout: float) -> float:
+        return self._context.runtime.clock.now + timeout if timeout else NEVER
+
+    def _set_deadline(self) -> None:
+        """The deadline that fits the state, counted from now."""
+        limits = self._limits
+        if self._blocked is not None:
+            self.deadline = self._after(limits.write_timeout)
+        elif self._reading in (LENGTH, CHUNKED) and not self._paused:
+            self.deadline = min(self._after(limits.body_timeout), self._app_deadline)
+        elif self.stream is not None:
+            self.deadline = self._app_deadline
+        elif self._reading == HEAD:
+            self.deadline = self._after(
+                limits.head_timeout if self._pending else limits.keep_alive_timeout
+            )
+        else:
+            self.deadline = self._after(limits.close_timeout)
+
+
+def _nowhere(data: bytes) -> None:
+    """What is written after the connection was lost."""

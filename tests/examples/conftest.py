@@ -1,0 +1,98 @@
+"""Each example application in a real server process, on each worker and engine."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WORKERS = ["asyncio", "uvloop", "trio"]
+ENGINES = ["h11", "httptools"]
+APPS = {
+    "hello": ["examples/hello/app.py"],
+    "starlette": ["examples/starlette/app.py"],
+    "fastapi": ["examples/fastapi/app.py"],
+    "django": ["--app-dir", "examples/django", "project.asgi"],
+}
+
+
+@dataclass
+class Server:
+    """`nonecorn serve` as a process, and what it said."""
+
+    app: str
+    process: subprocess.Popen[str]
+    url: str = ""
+    output: list[str] = field(default_factory=list)
+
+    def said(self) -> str:
+        return "".join(self.output)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(app, worker, engine) for app in APPS for worker in WORKERS for engine in ENGINES],
+    ids="-".join,
+)
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    app, worker, engine = request.param
+    if worker == "uvloop" and sys.platform == "win32":
+        pytest.skip("uvloop does not run on Windows")
+    options = ["-b", "127.0.0.1:0", "--worker", worker, "--plugin", engine]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nonecorn", "serve", *options, *APPS[app]],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None
+    started = Server(app=app, process=process)
+    # The banner says which port the system chose; the test's own time limit ends a wait for none.
+    for line in process.stdout:
+        started.output.append(line)
+        if found := re.search(r"http://127\.0\.0\.1:[1-9]\d*", line):
+            started.url = found[0]
+            break
+    reader = threading.Thread(target=started.output.extend, args=[process.stdout])
+    reader.start()
+    try:
+        assert started.url, f"no address in what the server said:\n{started.said()}"
+        yield started
+    finally:
+        process.send_signal(signal.SIGINT)
+        code = process.wait(timeout=30)
+        reader.join()
+        process.stdout.close()
+    assert code == 0, started.said()
+    assert "Traceback" not in started.said()
+
+
+@pytest.fixture
+def curl() -> str:
+    return find("curl")
+
+
+@pytest.fixture
+def chromium() -> str:
+    return find("chromium")
+
+
+def find(command: str) -> str:
+    """A program of the system; it may be missing on a person's machine and not where CI runs."""
+    path = shutil.which(command)
+    if path is None:
+        message = f"{command} is not installed"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return path
