@@ -64,9 +64,20 @@ def run_wrk(
     connections: int,
     headers: tuple[tuple[str, str], ...] = (),
     body_size: int = 0,
+    vary: bool = False,
     cpu: int | None = None,
 ) -> Load:
     """Load `url` for `seconds`.
+
+    Args:
+        url: What to ask for.
+        seconds: How long.
+        connections: How many at once.
+        headers: Header fields besides Host.
+        body_size: Bytes to post; 0 for a GET.
+        vary: Whether each request has a field of its own, `X-Request-ID`, so that no two are the
+            same bytes.
+        cpu: Where wrk runs.
 
     Raises:
         BenchError: wrk is missing, fails, or does not end.
@@ -77,7 +88,7 @@ def run_wrk(
     command = [wrk, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", _TIMEOUT]
     for name, value in headers:
         command += ["-H", f"{name}: {value}"]
-    command += ["-s", str(_SCRIPT), url, "--", str(body_size)]
+    command += ["-s", str(_SCRIPT), url, "--", str(body_size), "vary" if vary else "same"]
     cpu_before, started = system.children_cpu(), time.monotonic()
     with system.on_cpu(cpu):
         try:

@@ -24,6 +24,7 @@ def as_json(
                 "state": verdict.state,
                 "measured": verdict.measured,
                 "best": verdict.best,
+                "varied": verdict.varied,
                 "note": verdict.note,
             }
             for verdict in verdicts

@@ -48,9 +48,16 @@ def show_result(result: Result) -> str:
 def show_verdicts(verdicts: Iterable[Verdict]) -> str:
     """Return the table of targets."""
     verdicts = list(verdicts)
-    rows = [[str(v.target), v.state, _figure(v.measured), _figure(v.best)] for v in verdicts]
+    rows = [
+        [str(v.target), v.state, _figure(v.measured), _figure(v.best), _figure(v.varied)]
+        for v in verdicts
+    ]
     notes = dict.fromkeys(f"- {v.note}" for v in verdicts if v.note)  # each once
-    parts = ["## Targets", markdown(["target", "state", "measured", "best"], rows), *notes]
+    parts = [
+        "## Targets",
+        markdown(["target", "state", "measured", "best", "varied"], rows),
+        *notes,
+    ]
     return "\n\n".join(parts)
 
 

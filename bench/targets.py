@@ -60,6 +60,8 @@ class Verdict:
         state: PASS, FAIL, or not run because the scenario or the server was not chosen.
         measured: Median ratio or figure; None if there is none.
         best: The same of the best values.
+        varied: The median ratio under the same load of requests that all differ, if that was
+            measured: what is left of `measured` where a server cannot profit from repetition.
         note: What else to know.
     """
 
@@ -67,6 +69,7 @@ class Verdict:
     state: State
     measured: float | None = None
     best: float | None = None
+    varied: float | None = None
     note: str = ""
 
 
@@ -131,5 +134,14 @@ def judge(target: Target, results: Mapping[str, Result]) -> Verdict:
         state="PASS" if passed else "FAIL",
         measured=measured,
         best=best,
+        varied=_varied(target, results),
         note=note,
     )
+
+
+def _varied(target: Target, results: Mapping[str, Result]) -> float | None:
+    result = results.get(f"{target.scenario}-varied")
+    if result is None or target.peer is None:
+        return None
+    quotient = result.ratio(target.ours, target.peer, result.metric(target.metric))
+    return quotient.median if quotient else None

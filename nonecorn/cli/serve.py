@@ -49,8 +49,8 @@ serve = SettingsCommand(
     _serve,
     help="""Serve the application APP.
 
-    APP is module:attribute or path/to/file.py:attribute. Where no attribute is named it is 'app', or
-    else 'application'; with --factory it is 'create_app'.
+    APP is module:attribute or path/to/file.py:attribute. Where no attribute is named it is 'app',
+    or else 'application'; with --factory it is 'create_app'.
 
     Every option is also a key of nonecorn.toml and an environment variable. Options win over the
     environment, the environment over the file. 'nonecorn config show --origin' tells what came

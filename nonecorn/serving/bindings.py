@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from nonecorn.spi import BindRequest, Bound
 
@@ -73,7 +73,7 @@ class Bindings:
                     Path(binding.bound.unlink).unlink()
         self._bindings.clear()
 
-    def __enter__(self) -> Bindings:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

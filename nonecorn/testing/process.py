@@ -180,9 +180,12 @@ class ServeProcess:
             done = self._changed.wait_for(lambda: self._ready or not self._reading(), timeout)
         if self._ready:
             return
+        if not done:
+            self.kill()
+        code = self.wait()
+        self._end()
         if done:
-            raise ServeExitedError(self.wait(), self.errors)
-        self.kill()
+            raise ServeExitedError(code, self.errors)
         message = f"{self!r} did not serve within {timeout} s:\n{self.errors}"
         raise TimeoutError(message)
 
@@ -241,11 +244,7 @@ class ServeProcess:
         return code
 
     def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self._end()
-            raise
+        self.start()
         return self
 
     def __exit__(

@@ -157,6 +157,14 @@ def test_a_target_without_a_peer_measures_the_figure_itself():
     assert (verdict.state, verdict.measured, verdict.best) == ("PASS", 5, 4)
 
 
+def test_a_verdict_says_what_is_left_where_no_two_requests_are_alike():
+    repeated = result(cell("ours", [200], [5]), cell("theirs", [100], [10]))
+    varied = result(cell("ours", [150], [8]), cell("theirs", [100], [10]))
+    verdict = judge(target(0.6), {"get": repeated, "get-varied": varied})
+    assert (verdict.state, verdict.measured, verdict.varied) == ("PASS", 0.5, 0.8)
+    assert judge(target(0.6), {"get": repeated}).varied is None
+
+
 def test_a_target_that_was_not_chosen_is_not_run_and_not_failed():
     assert judge(target(1), {}).state == "not run"
     assert judge(target(1), {"get": result(cell("ours", [1], [1]))}).state == "not run"
@@ -227,7 +235,7 @@ def test_verdicts_and_samples_reach_the_table_and_the_file():
     outcome = result(cell("ours", [200], [5]), cell("theirs", [100], [10]))
     verdict = judge(target(0.6), {"get": outcome})
     lines = [" ".join(line.split()) for line in show_verdicts([verdict]).splitlines()]
-    assert "| get cpu: ours at most 0.6 times theirs | PASS | 0.50 | 0.50 |" in lines
+    assert "| get cpu: ours at most 0.6 times theirs | PASS | 0.50 | 0.50 | - |" in lines
     report = as_json({}, [outcome], [verdict])
     assert report["scenarios"]["get"]["servers"]["ours"]["samples"] == [
         {"round": 0, "errors": 0, "printed": "", "rate": 200, "cpu": 5}

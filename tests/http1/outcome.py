@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 from nonecorn.spi import Receive, Scope, Send
@@ -20,6 +21,8 @@ class TableApp:
     def __init__(self) -> None:
         self.mode = "record"
         self.recorder = Recorder()
+        self._running = 0
+        self._changed = threading.Condition()
 
     @property
     def requests(self) -> list[RecordedRequest]:
@@ -29,7 +32,22 @@ class TableApp:
         self.mode = mode
         self.recorder.requests = []
 
+    def wait_until_idle(self, timeout: float) -> None:
+        """A client may see the end of its connection before the application does."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: not self._running, timeout), "still running"
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._changed:
+            self._running += 1
+        try:
+            await self._serve(scope, receive, send)
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.mode == "record" or scope["type"] != "http":
             await self.recorder(scope, receive, send)
         else:

@@ -63,6 +63,9 @@ def run(case: Case, engine: str, split: Splitter, *, eager: bool = False) -> Out
     runtime.advance(1)
     assert not runtime.jobs, "tasks outlive the connection"
     assert not context.running
+    # Engines share parsers and caches by the context: what one client did must not reach another.
+    another = runtime.connect(lambda port: factory(context, port))
+    assert another.exchange(AFTER).startswith(b"HTTP/1.1 200 "), "the next client is not served"
     return outcome
 
 

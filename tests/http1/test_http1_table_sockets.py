@@ -62,6 +62,7 @@ def play(case: Case, server: ThreadedServer, app: TableApp) -> Outcome:
                 # What is open must serve on; this also ends the connection.
                 sock.sendall(AFTER)
         rest = read_until_closed(sock, deadline)
+    app.wait_until_idle(TIMEOUT)
     return _outcome(case, answer, rest, app)
 
 

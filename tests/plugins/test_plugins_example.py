@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from nonecorn.testing import ServeProcess, raw_exchange
+
 EXAMPLE = Path(__file__).parents[2] / "examples/plugin-echo"
 
 
@@ -83,3 +85,25 @@ def test_its_own_tests_pass(echo):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+APP = """
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        raise RuntimeError("http only")
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"hello"})
+"""
+
+
+def test_a_server_uses_its_observer_and_its_middleware(echo):
+    (echo.path / "app.py").write_text(APP)
+    arguments = ["--middleware", "echo", "--echo-prefix", "seen"]
+    with ServeProcess("app.py", arguments, cwd=echo.path, env=echo.environment()) as server:
+        request = b"GET /here HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        answer = raw_exchange(server.address, request)
+        server.terminate()
+        assert server.wait() == 0
+    assert answer.data.startswith(b"HTTP/1.1 200 ")
+    assert answer.data.count(b"\r\nx-echo: /here\r\n") == 1
+    assert server.output.splitlines().count("seen 1: GET /here 200") == 1

@@ -71,25 +71,9 @@ class TLSLayer:
     """
 
     __slots__ = (
-        "_closed",
-        "_context",
-        "_deadline",
-        "_ended",
-        "_eof_due",
-        "_error",
-        "_finished",
-        "_held",
-        "_hello",
-        "_incoming",
-        "_outgoing",
-        "_paused",
-        "_port",
-        "_received",
-        "_session",
-        "_shared",
-        "_stalled",
-        "_unread",
-        "inner",
+        "_closed", "_context", "_deadline", "_ended", "_eof_due", "_error", "_finished", "_held",
+        "_hello", "_incoming", "_outgoing", "_paused", "_port", "_received", "_session",
+        "_shared", "_stalled", "_unread", "inner",
     )  # fmt: skip
 
     def __init__(self, port: Port, context: Context, tls: ServerTLS) -> None:
@@ -137,7 +121,9 @@ class TLSLayer:
 
     def eof_received(self) -> bool | None:
         """The peer hung up. Without close_notify before it, that is a plain end all the same."""
-        if self._closed or self.inner is None:
+        if self._closed:
+            return None
+        if self.inner is None:
             self._debug("hung up during the handshake")
             return None
         if not self._ended:
@@ -268,12 +254,19 @@ class TLSLayer:
 
     def _establish(self) -> None:
         context = self._context
-        info = tls_info(self._session, self._shared, server_name(bytes(self._hello)))
+        try:
+            info = tls_info(self._session, self._shared, server_name(bytes(self._hello)))
+        except _FAILURES as error:
+            self._debug(f"has a certificate that cannot be read: {_reason(error)}")
+            self._refuse()
+            return
         self._hello = bytearray()
         port = TLSPort(self._port, self, info)
         raw: Any = self._port
         raw.tls = info  # observers know the raw port only
-        factory = context.default if info.alpn is None else context.alpn[info.alpn]
+        factory = context.default
+        if info.alpn is not None:
+            factory = context.alpn.get(info.alpn, factory)
         try:
             inner = factory(context, port)
         except Exception:

@@ -116,6 +116,7 @@ class H11Client:
         self.connection.receive_data(data)
         while self._one_event():
             pass
+        self._must_be_asked_for()
 
     def _one_event(self) -> bool:
         if self.connection.their_state in (h11.CLOSED, h11.MUST_CLOSE):
@@ -138,8 +139,15 @@ class H11Client:
             response.trailers = list(event.headers)
             response.complete = True
             self._current = None
+            self._must_be_asked_for()
             self._next()
         return True
+
+    def _must_be_asked_for(self) -> None:
+        stray = self.connection.trailing_data[0]
+        if self._current is None and stray:
+            message = f"the server sent {stray!r} where nothing was asked"
+            raise h11.RemoteProtocolError(message)
 
     def _next(self) -> None:
         if self._current is not None or not self._waiting:

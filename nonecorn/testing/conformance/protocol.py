@@ -280,6 +280,33 @@ class ProtocolConformance(ProtocolRules):
         port = self.connect(hello, runtime)
         assert " object at 0x" not in repr(port.protocol)
 
+    @pytest.mark.parametrize("seed", range(10))
+    def test_p14_connections_do_not_touch_each_other(
+        self, runtime: MemoryRuntime, seed: int
+    ) -> None:
+        """P14. What one client does, well or badly, does not reach another of the same listener,
+        whatever they share through the context.
+        """  # noqa: D205
+        context = self.context(echo, runtime)
+        data = self.record()
+        generator = random.Random(seed)
+        for _ in range(20):
+            port = runtime.connect(lambda port: self.factory(context, port))
+            cut = bytearray(data[: generator.randint(1, len(data))])
+            if generator.random() < 0.5:
+                cut[generator.randrange(len(cut))] = generator.randrange(256)
+            port.receive(bytes(cut))
+            runtime.run_until_idle()
+            if generator.random() < 0.5:
+                port.lose()
+            pair = WirePair(
+                lambda port: self.factory(context, port), self.client(), runtime=runtime
+            )
+            response = pair.client.post("/", b"mine")
+            pair.pump()
+            assert (response.status, response.body) == (200, b"mine"), f"after {bytes(cut)!r}"
+            pair.close()
+
     def _must_end(self, port: MemoryPort, runtime: MemoryRuntime) -> None:
         runtime.run_until_idle()
         if not port.closed:

@@ -67,9 +67,9 @@ class StreamConformance:
         runtime.close()
 
     def open(
-        self, app: ASGIApp, runtime: MemoryRuntime, **overrides: Any
+        self, app: ASGIApp, runtime: MemoryRuntime, *, blocked: bool = False, **overrides: Any
     ) -> tuple[Any, MemoryExchange, Context]:
-        """Make a stream and spawn it, as a protocol does."""
+        """Make a stream and spawn it, as a protocol does; `blocked`: the peer takes nothing."""
         context = make_context(app, runtime, **overrides)
         exchange = MemoryExchange()
         port = runtime.connect(_Idle)
@@ -77,6 +77,8 @@ class StreamConformance:
             context, exchange, port, "1.1", self.method, b"/a%20b", b"q=1", list(self.headers),
             self.has_body,
         )  # fmt: skip
+        if blocked:
+            stream.blocked = runtime.waiter()
         stream.job = runtime.spawn(stream.run)
         return stream, exchange, context
 
@@ -242,16 +244,13 @@ class StreamConformance:
             await self._begin(receive, send)
             done.append(True)
 
-        stream, _, _ = self.open(app, runtime)
-        blocked = stream.blocked = runtime.waiter()
-        if not done:  # an eager stream may be past it
-            runtime.run_until_idle()
-            if not self.first:
-                assert not done
-        stream.blocked = None
+        stream, _, _ = self.open(app, runtime, blocked=True)
+        runtime.run_until_idle()
+        assert not done
+        blocked, stream.blocked = stream.blocked, None
         blocked.set()
         runtime.run_until_idle()
-        assert done or self.first
+        assert done
 
     def test_s11_expire_ends_the_application(self, runtime: MemoryRuntime) -> None:
         """S11. `expire` cancels the application and ends the response, with 504 where none had

@@ -60,6 +60,7 @@ class AsyncioListening:
         self._starting: asyncio.Task[None] | None = None
         self._paused = False
         self._closed = False
+        runtime.sockets.add(self)
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "paused" if self._paused else "accepting"
@@ -107,6 +108,7 @@ class AsyncioListening:
         """See `nonecorn.spi.Listening`."""
         if not self._closed:
             self._closed = True
+            self.runtime.sockets.discard(self)
             self._stop()
             self._sock.close()
 
@@ -133,6 +135,7 @@ class AsyncioDatagramPort:
         self._sock.setblocking(False)
         self._closed = False
         self._endpoint = endpoint(self)
+        runtime.sockets.add(self)
         runtime.loop.add_reader(self._sock.fileno(), self._readable)
 
     def __repr__(self) -> str:
@@ -159,5 +162,6 @@ class AsyncioDatagramPort:
         """See `nonecorn.spi.DatagramPort`."""
         if not self._closed:
             self._closed = True
+            self.runtime.sockets.discard(self)
             self.runtime.loop.remove_reader(self._sock.fileno())
             self._sock.close()

@@ -56,6 +56,7 @@ class AsyncioRuntime:
     Attributes:
         loop: The running loop.
         log: `nonecorn.error`.
+        sockets: What listens or receives.
     """
 
     def __init__(self, name: str, *, eager: bool) -> None:
@@ -63,6 +64,7 @@ class AsyncioRuntime:
         self.loop = asyncio.get_running_loop()
         self.log = logging.getLogger("nonecorn.error")
         self.ports: set[AsyncioPort] = set()
+        self.sockets: set[AsyncioListening | AsyncioDatagramPort] = set()
         self.clock = Clock(self.loop.time(), time.time())
         self.time = self.loop.time
         self._eager = eager and _HAS_EAGER and self.loop.get_task_factory() is None
@@ -171,8 +173,14 @@ class AsyncioRuntime:
 
             self._signals[signal_number] = signal.signal(signal_number, handler)
 
-    def detach(self) -> None:
-        """Undo what the loop would keep: timer and signal handlers."""
+    async def detach(self) -> None:
+        """Close what is still open, each told of it, and undo what the loop would keep."""
+        for open_socket in list(self.sockets):
+            open_socket.close()
+        for port in list(self.ports):
+            port.abort()
+        while self.ports:
+            await asyncio.sleep(0)
         if self._ticking is not None:
             self._ticking.cancel()
             self._ticking = None

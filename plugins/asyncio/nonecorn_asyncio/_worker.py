@@ -63,4 +63,4 @@ class AsyncioWorker:
         try:
             yield runtime
         finally:
-            runtime.detach()
+            await runtime.detach()

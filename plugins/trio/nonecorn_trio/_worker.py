@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,7 +13,7 @@ from nonecorn_trio._poller import PollerFactory, best_poller
 from nonecorn_trio._runtime import TrioRuntime
 
 if TYPE_CHECKING:
-    from nonecorn.spi import Runtime
+    from nonecorn.spi import Runtime, Settings
 
 T = TypeVar("T")
 
@@ -31,12 +31,18 @@ class TrioWorker:
     """See `nonecorn.spi.Worker`.
 
     Args:
+        settings: Every settings object by table; this worker has none of its own.
         poller: What waits for the sockets, where the platform's best is not wanted.
     """
 
     __slots__ = ("_poller",)
 
-    def __init__(self, poller: PollerFactory = best_poller) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, Settings] | None = None,  # noqa: ARG002  # every worker is given it
+        *,
+        poller: PollerFactory = best_poller,
+    ) -> None:
         self._poller = poller
 
     def run(self, main: Callable[[Runtime], Awaitable[T]], /, *, debug: bool = False) -> T:
