@@ -22,7 +22,7 @@ class Load:
     """What a client did.
 
     Attributes:
-        requests: Responses received in full.
+        requests: Responses received in full, but for those of status 400 and above.
         size: Bytes received.
         seconds: How long it took.
         errors: Failed connects, reads and writes, timeouts, and answers of status 400 and above.
@@ -49,7 +49,7 @@ def parse(output: str, client_cpu: float, elapsed: float) -> Load:
         raise BenchError(f"wrk gave no result: {output.strip() or 'no output'}")
     report = json.loads(line)
     return Load(
-        requests=report["requests"],
+        requests=report["requests"] - report["errors"]["status"],
         size=report["bytes"],
         seconds=report["microseconds"] / 1e6,
         errors=sum(report["errors"].values()),

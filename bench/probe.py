@@ -1,4 +1,4 @@
-"""One request by a plain client: does the server answer rightly, before its speed is measured?"""
+"""A plain client's requests: does the server answer rightly, before its speed is measured?"""
 
 from __future__ import annotations
 
@@ -36,6 +36,8 @@ class Request:
 def probe(listen: Listen, request: Request) -> None:
     """Send `request` and check status, body, and whether the connection stays open.
 
+    If it stays open, the request is sent once more on it.
+
     Raises:
         BenchError: The answer is not the one that the scenario counts on.
         ConnectionRefusedError: Nobody listens there (yet).
@@ -49,18 +51,22 @@ def probe(listen: Listen, request: Request) -> None:
             HOST, listen.port, timeout=_TIMEOUT, context=context
         )
     try:
-        connection.request(request.method, request.path, request.body, dict(request.headers))
-        response = connection.getresponse()
-        closes = response.will_close
-        body = response.read()
+        for _ in range(1 if request.closes else 2):
+            _ask(connection, request)
     except ConnectionRefusedError:
         raise
     except (OSError, http.client.HTTPException) as error:
-        raise BenchError(
-            f"{request.method} {request.path}: {type(error).__name__}: {error}"
-        ) from error
+        what = f"{request.method} {request.path}"
+        raise BenchError(f"{what}: {type(error).__name__}: {error}") from error
     finally:
         connection.close()
+
+
+def _ask(connection: http.client.HTTPConnection, request: Request) -> None:
+    connection.request(request.method, request.path, request.body, dict(request.headers))
+    response = connection.getresponse()
+    closes = response.will_close
+    body = response.read()
     what = f"{request.method} {request.path}"
     if response.status != 200:
         raise BenchError(f"{what}: status {response.status} instead of 200")
@@ -69,6 +75,5 @@ def probe(listen: Listen, request: Request) -> None:
             f"{what}: {len(body)} bytes that are not the {len(request.expected)} expected"
         )
     if closes != request.closes:
-        raise BenchError(
-            f"{what}: connection {'closed' if closes else 'kept open'} against the request"
-        )
+        state = "closed" if closes else "kept open"
+        raise BenchError(f"{what}: connection {state} against the request")

@@ -28,7 +28,7 @@ def build_config(
     flags: Iterable[Flag] = (),
     overrides: Source | None = None,
 ) -> Config:
-    """Merge, let plugins adjust, freeze, check. Plugins validate it when the plan is compiled.
+    """Merge, let plugins adjust, freeze, check, let plugins validate.
 
     Args:
         plugins: The loaded plugins.
@@ -59,6 +59,8 @@ def build_config(
     plugins.hooks.configure(draft)
     config = draft.freeze(file=scan.source.name if scan.source else "")
     problems = list(check(config))
+    for info, found in plugins.hooks.validate(config):
+        problems += [f"{problem} (plugin {info.name})" for problem in found]
     if problems:
         raise ConfigError(problems)
     return config

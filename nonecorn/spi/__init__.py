@@ -27,6 +27,7 @@ from nonecorn.spi.application import (
 )
 from nonecorn.spi.clock import TICK, Clock, http_date
 from nonecorn.spi.context import Admission, AppContext, Context, Observers
+from nonecorn.spi.datagrams import DatagramBatches
 from nonecorn.spi.errors import (
     ApiMismatchError,
     AppLoadError,
@@ -131,6 +132,7 @@ __all__ = [
     "CommandSpec",
     "ConfigError",
     "Context",
+    "DatagramBatches",
     "DatagramPort",
     "Endpoint",
     "Exchange",

@@ -6,7 +6,7 @@ import importlib
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from nonecorn.spi.errors import BadSpecError
+from nonecorn.spi.errors import BadSpecError, PluginLoadError
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -39,10 +39,14 @@ class Ref(Generic[T_co]):
 
         Raises:
             BadSpecError: The module has no such attribute.
-            ImportError: The module, or one that it needs, cannot be imported.
+            PluginLoadError: The module, or one that it needs, cannot be imported.
         """
         module, _, attribute = self.path.partition(":")
-        target: Any = importlib.import_module(module)
+        try:
+            target: Any = importlib.import_module(module)
+        except ImportError as error:
+            message = f"{self.path!r} cannot be imported: {error}"
+            raise PluginLoadError(message) from error
         for name in attribute.split("."):
             try:
                 target = getattr(target, name)

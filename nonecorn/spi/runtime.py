@@ -94,11 +94,16 @@ class Port(typing.Protocol):
             connection.
     """
 
-    write: Callable[[bytes], None]
+    tls: TLSInfo | None
     on_close: Callable[[Any], None] | None
 
     @property
     def runtime(self) -> Runtime:
+        """See the class."""
+        ...
+
+    @property
+    def write(self) -> Callable[[bytes], None]:
         """See the class."""
         ...
 
@@ -114,11 +119,6 @@ class Port(typing.Protocol):
 
     @property
     def server(self) -> Address | None:
-        """See the class."""
-        ...
-
-    @property
-    def tls(self) -> TLSInfo | None:
         """See the class."""
         ...
 

@@ -124,6 +124,9 @@ def _check_request(request: RecordedRequest, seen: Seen) -> None:
     }
     for name, value in found.items():
         wanted = getattr(seen, name)
+        if name == "body" and wanted is not None and not seen.complete:
+            # The end may overtake bytes that the application has not received yet.
+            wanted = wanted[: len(request.body)]
         assert wanted is None or value == wanted, f"{name} is {value!r}, not {wanted!r}"
     headers = found["headers"]
     for field in seen.has:

@@ -25,16 +25,20 @@ ENGINES: dict[str, Ref[ProtocolFactory]] = {
 LONG = 20_000
 """Longer input is not fed byte by byte, which would only take time."""
 
-DELIVERIES: dict[str, tuple[Splitter, bool]] = {
-    "whole": (whole, False),
-    "whole-eager": (whole, True),
-    "bytewise": (bytewise, False),
-    "random": (randomly(1), False),
-    "random-eager": (randomly(2, longest=5), True),
+DELIVERIES: dict[str, tuple[Splitter, bool, bool]] = {
+    "whole": (whole, False, False),
+    "whole-eager": (whole, True, False),
+    "bytewise": (bytewise, False, False),
+    "random": (randomly(1), False, False),
+    "random-eager": (randomly(2, longest=5), True, False),
+    "burst": (randomly(3), False, True),
 }
+"""How bytes are cut, whether tasks begin at once, and whether all arrives before any task runs."""
 
 
-def run(case: Case, engine: str, split: Splitter, *, eager: bool = False) -> Outcome:
+def run(
+    case: Case, engine: str, split: Splitter, *, eager: bool = False, burst: bool = False
+) -> Outcome:
     """Play one row on a connection in memory."""
     app = TableApp()
     app.reset(case.app)
@@ -47,6 +51,9 @@ def run(case: Case, engine: str, split: Splitter, *, eager: bool = False) -> Out
     for step in case.send:
         for piece in split(step):
             port.receive(piece)
+            if not burst:
+                runtime.run_until_idle()
+        if len(case.send) > 1:
             runtime.run_until_idle()
     if case.eof:
         port.eof()
@@ -73,10 +80,10 @@ def run(case: Case, engine: str, split: Splitter, *, eager: bool = False) -> Out
 @pytest.mark.parametrize("delivery", DELIVERIES)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_row_has_its_outcome(case: Case, delivery: str, engine: str) -> None:
-    split, eager = DELIVERIES[delivery]
+    split, eager, burst = DELIVERIES[delivery]
     if delivery == "bytewise" and len(case.data) > LONG:
         split = randomly(3)
-    check(case, run(case, engine, split, eager=eager))
+    check(case, run(case, engine, split, eager=eager, burst=burst))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

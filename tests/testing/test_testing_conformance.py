@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -80,7 +81,7 @@ class Prefix:
 
 class TestMiddleware(MiddlewareConformance):
     middleware = Prefix
-    options = {"header": "x"}
+    options: ClassVar = {"header": "x"}
 
 
 class Count(Observer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import signal
 
@@ -166,13 +167,13 @@ def test_what_a_task_lets_out_is_raised(runtime: MemoryRuntime) -> None:
     runtime.run_until_idle()
 
 
-@pytest.mark.parametrize("foreign", [lambda: asyncio.sleep(0), lambda: MemoryRuntime().waiter().wait()])
+@pytest.mark.parametrize(
+    "foreign", [lambda: asyncio.sleep(0), lambda: MemoryRuntime().waiter().wait()]
+)
 def test_a_foreign_await_fails_even_where_it_is_caught(runtime: MemoryRuntime, foreign) -> None:
     async def job() -> None:
-        try:
+        with contextlib.suppress(RuntimeError):
             await foreign()
-        except RuntimeError:
-            pass
 
     runtime.spawn(job)
     with pytest.raises(ForeignAwaitError, match=r"job.* awaited"):
@@ -285,7 +286,9 @@ def test_what_arrives_while_reading_is_paused_comes_later_in_order(runtime: Memo
     assert protocol.notes == [b"1", b"2", "eof", ("lost", None)]
 
 
-def test_a_blocked_peer_pauses_the_protocol_once_and_a_quarter_resumes_it(runtime: MemoryRuntime) -> None:
+def test_a_blocked_peer_pauses_the_protocol_once_and_a_quarter_resumes_it(
+    runtime: MemoryRuntime,
+) -> None:
     port, protocol = connect(runtime, send_buffer=100, capacity=10)
     port.write(b"x" * 110)
     assert (len(port.sent), port.buffered(), protocol.notes) == (10, 100, [])

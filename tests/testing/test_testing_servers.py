@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from nonecorn.spi import BindError, LifespanError
-from nonecorn.testing import Gate, ServeExitedError, ServeProcess, raw_exchange, read_responses, serve_in_thread
+from nonecorn.testing import (
+    Gate,
+    ServeExitedError,
+    ServeProcess,
+    raw_exchange,
+    read_responses,
+    serve_in_thread,
+)
 from nonecorn.testing.address import address_of
 from nonecorn.testing.apps import Gated, LifespanRecorder, hello
 
@@ -36,13 +43,15 @@ def test_a_server_in_a_thread_serves_and_stops(worker: str) -> None:
 def test_a_gate_holds_an_application_of_a_server_in_a_thread(worker: str) -> None:
     gate = Gate()
     app = Gated(gate)
-    with serve_in_thread(app, worker=worker, lifespan="off") as server:
-        with socket.create_connection(server.address, 5) as client:
-            client.sendall(GET)
-            gate.wait_for_arrival()
-            assert app.finished == 0
-            gate.open()
-            assert b"at last" in b"".join(iter(lambda: client.recv(4096), b""))
+    with (
+        serve_in_thread(app, worker=worker, lifespan="off") as server,
+        socket.create_connection(server.address, 5) as client,
+    ):
+        client.sendall(GET)
+        gate.wait_for_arrival()
+        assert app.finished == 0
+        gate.open()
+        assert b"at last" in b"".join(iter(lambda: client.recv(4096), b""))
     assert app.finished == 1
 
 

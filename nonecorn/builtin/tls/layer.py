@@ -262,8 +262,7 @@ class TLSLayer:
             return
         self._hello = bytearray()
         port = TLSPort(self._port, self, info)
-        raw: Any = self._port
-        raw.tls = info  # observers know the raw port only
+        self._port.tls = info  # observers know the raw port only
         factory = context.default
         if info.alpn is not None:
             factory = context.alpn.get(info.alpn, factory)

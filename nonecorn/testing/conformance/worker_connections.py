@@ -177,14 +177,17 @@ class ConnectionRules(WorkerHarness):
 
         async def main(runtime: Runtime) -> None:
             made: list[Recorder] = []
+            accepted = Mark(runtime, "the connection")
 
             def accept(port: Port) -> Recorder:
                 made.append(Recorder(port))
+                accepted.set()
                 return made[0]
 
             def client(address: Any) -> None:
                 with connect(address) as sock:
                     sock.sendall(b"x")
+                    accepted.wait()
 
             await serving(runtime, accept, client)
             (protocol,) = made

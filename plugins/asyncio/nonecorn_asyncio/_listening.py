@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from nonecorn.spi import DatagramBatches
 from nonecorn_asyncio._port import AsyncioPort
 
 if TYPE_CHECKING:
     from nonecorn.spi import DatagramPort, Endpoint, Port, Protocol
     from nonecorn_asyncio._runtime import AsyncioRuntime
-
-_BATCH = 64
-_DATAGRAM_SIZE = 65535
 
 
 def local_address(sock: socket.socket) -> tuple[str, Any] | None:
@@ -121,7 +118,7 @@ class AsyncioListening:
 class AsyncioDatagramPort:
     """See `nonecorn.spi.DatagramPort`."""
 
-    __slots__ = ("_closed", "_endpoint", "_sock", "runtime", "server")
+    __slots__ = ("_batches", "_closed", "_endpoint", "_sock", "runtime", "server")
 
     def __init__(
         self,
@@ -133,6 +130,7 @@ class AsyncioDatagramPort:
         self.server = local_address(sock)
         self._sock = sock.dup()
         self._sock.setblocking(False)
+        self._batches = DatagramBatches(self._sock)
         self._closed = False
         self._endpoint = endpoint(self)
         runtime.sockets.add(self)
@@ -142,21 +140,17 @@ class AsyncioDatagramPort:
         return f"<AsyncioDatagramPort {'closed' if self._closed else 'open'} {self.server}>"
 
     def _readable(self) -> None:
-        packets: list[tuple[bytes, Any]] = []
-        with contextlib.suppress(BlockingIOError, InterruptedError, ConnectionError):
-            while len(packets) < _BATCH:
-                packets.append(self._sock.recvfrom(_DATAGRAM_SIZE))
+        packets = self._batches.receive()
         if packets:
-            self._endpoint.datagrams_received(packets)
+            try:
+                self._endpoint.datagrams_received(packets)
+            except Exception:
+                self.runtime.log.exception("%r: datagrams could not be handled", self)
 
     def send(self, packets: list[bytes], address: Any) -> None:
         """See `nonecorn.spi.DatagramPort`."""
-        if self._closed:
-            return
-        # A full buffer, an unreachable peer: datagrams may be lost, and who sends them knows.
-        with contextlib.suppress(OSError):
-            for packet in packets:
-                self._sock.sendto(packet, address)
+        if not self._closed:
+            self._batches.send(packets, address)
 
     def close(self) -> None:
         """See `nonecorn.spi.DatagramPort`."""

@@ -11,7 +11,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nonecorn.spi import ClientDisconnectedError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nonecorn_asyncio._listening import AsyncioListening
     from nonecorn_asyncio._runtime import AsyncioRuntime
 
+T = TypeVar("T")
 _SENDFILE = getattr(os, "sendfile", None)
 _SENDFILE_MOST = 1 << 20
 """Bytes of a file per system call, so that a page cache miss delays others little."""
@@ -29,12 +30,12 @@ class AsyncioPort:
     """See `nonecorn.spi.Port`."""
 
     __slots__ = (
+        "_closing",
         "_lost", "_reading", "_transport", "_writable", "client", "data_received", "listening", "on_close", "protocol",
-        "runtime", "server", "tls", "write", "zero_copy",
+        "runtime", "server", "tls", "zero_copy",
     )  # fmt: skip
 
     data_received: Callable[[bytes], None]
-    write: Callable[[bytes], None]
     protocol: Protocol
     client: tuple[str, int] | None
     server: Any
@@ -46,18 +47,18 @@ class AsyncioPort:
         self.on_close: Callable[[Any], None] | None = None
         self._reading = True
         self._lost = False
+        self._closing = False
         self._writable: asyncio.Future[None] | None = None
 
     def __repr__(self) -> str:
-        state = "lost" if self._lost else "open"
-        return f"<AsyncioPort {state} client={self.client} protocol={self.protocol!r}>"
+        state = "lost" if self._lost else "closing" if self._closing else "open"
+        return f"<AsyncioPort {state} client={self.client} protocol={type(self.protocol).__name__}>"
 
     # Called by the transport ----------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Set everything up and let the listener's `accept` choose the protocol."""
         self._transport = transport
-        self.write = transport.write
         info = transport.get_extra_info
         listening = self.listening
         if listening.is_unix:
@@ -87,31 +88,38 @@ class AsyncioPort:
 
     def eof_received(self) -> bool | None:
         """End of the peer's direction."""
-        return self.protocol.eof_received()
+        return self._guarded(self.protocol.eof_received)
 
     def pause_writing(self) -> None:
         """The transport's buffer is over its mark."""
         if self._writable is None:
-            self.protocol.pause_writing()
+            self._guarded(self.protocol.pause_writing)
 
     def resume_writing(self) -> None:
         """It is not any more."""
         if self._writable is None:
-            self.protocol.resume_writing()
+            self._guarded(self.protocol.resume_writing)
         elif not self._writable.done():
             self._writable.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The end, said once."""
-        self._lost = True
+        self._lost = self._closing = True
         self.runtime.closed(self)
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
+        self._guarded(self.protocol.connection_lost, exc)
+        if self.on_close is not None:
+            self._guarded(self.on_close, self)
+
+    def _guarded(self, function: Callable[..., T], *arguments: Any) -> T | None:
+        """Call what must not raise; where it does all the same, only this connection ends."""
         try:
-            self.protocol.connection_lost(exc)
-        finally:
-            if self.on_close is not None:
-                self.on_close(self)
+            return function(*arguments)
+        except Exception:
+            self.runtime.log.exception("%r: %r failed", self, function)
+            self.abort()
+            return None
 
     # Called by protocols --------------------------------------------------------------------------
 
@@ -122,37 +130,45 @@ class AsyncioPort:
         if not self._lost:
             self._transport.set_protocol(self)  # type: ignore[arg-type]
 
+    def write(self, data: bytes) -> None:
+        """See `nonecorn.spi.Port`. uvloop raises on a closed transport, asyncio warns; this does neither."""
+        if not self._closing:
+            self._transport.write(data)
+
     def close(self) -> None:
         """See `nonecorn.spi.Port`."""
-        self._transport.close()
+        if not self._closing:
+            self._closing = True
+            self._transport.close()
 
     def abort(self) -> None:
         """See `nonecorn.spi.Port`."""
-        self._transport.abort()
+        self._closing = True
+        if not self._lost:
+            self._transport.abort()
 
     def write_eof(self) -> None:
         """See `nonecorn.spi.Port`."""
-        transport = self._transport
-        if not transport.is_closing():
-            transport.write_eof()
+        if not self._closing:
+            self._transport.write_eof()
 
     def pause_reading(self) -> None:
         """See `nonecorn.spi.Port`."""
         if self._reading:
             self._reading = False
-            if not self._transport.is_closing():
+            if not self._closing:
                 self._transport.pause_reading()
 
     def resume_reading(self) -> None:
         """See `nonecorn.spi.Port`."""
         if not self._reading:
             self._reading = True
-            if not self._transport.is_closing():
+            if not self._closing:
                 self._transport.resume_reading()
 
     def buffered(self) -> int:
         """See `nonecorn.spi.Port`."""
-        return self._transport.get_write_buffer_size()
+        return 0 if self._lost else self._transport.get_write_buffer_size()
 
     # sendfile -------------------------------------------------------------------------------------
 
@@ -180,15 +196,14 @@ class AsyncioPort:
                         descriptor, file, offset + sent, min(count - sent, _SENDFILE_MOST)
                     )
                 except BlockingIOError:
-                    self.protocol.pause_writing()
+                    self._guarded(self.protocol.pause_writing)
                     try:
                         loop.add_writer(descriptor, self._set_writable)
                         await self._wait_writable(descriptor)
                     finally:
                         loop.remove_writer(descriptor)
                     self._check_lost()
-                    if not self._lost:
-                        self.protocol.resume_writing()
+                    self._guarded(self.protocol.resume_writing)
                     continue
                 except (BrokenPipeError, ConnectionError) as error:
                     transport.abort()

@@ -72,6 +72,8 @@ class AsyncioRuntime:
         self._base = contextvars.copy_context()
         self._ticking: asyncio.TimerHandle | None = None
         self._signals: dict[int, Any] = {}
+        self._other_handler = self.loop.get_exception_handler()
+        self.loop.set_exception_handler(self._loop_exception)
         if self._eager:
             self.spawn = self._spawn_eager  # type: ignore[method-assign]
         elif self._custom_tasks:
@@ -158,6 +160,17 @@ class AsyncioRuntime:
                 port.abort()
         self._ticking = self.loop.call_later(TICK, self._tick) if self.ports else None
 
+    def _loop_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Log what a protocol raised in `data_received`, which the loop calls itself, and abort."""
+        port = context.get("protocol")
+        if isinstance(port, AsyncioPort):
+            self.log.error("%r: a protocol failed", port, exc_info=context.get("exception"))
+            port.abort()
+        elif self._other_handler is not None:
+            self._other_handler(loop, context)
+        else:
+            loop.default_exception_handler(context)
+
     # Signals --------------------------------------------------------------------------------------
 
     def on_signal(self, signal_number: int, callback: Callable[[], None], /) -> None:
@@ -184,6 +197,7 @@ class AsyncioRuntime:
         if self._ticking is not None:
             self._ticking.cancel()
             self._ticking = None
+        self.loop.set_exception_handler(self._other_handler)
         for number, previous in self._signals.items():
             if previous is None:
                 self.loop.remove_signal_handler(number)

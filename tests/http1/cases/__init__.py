@@ -1,4 +1,4 @@
-"""The table of raw HTTP/1.1 requests and their required outcomes. See `case` for what a row says."""
+"""The table of raw HTTP/1.1 requests and their required outcomes; `case` says what a row is."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """What one row of the HTTP/1.1 table says.
 
-A row is bytes a client sends and the outcome that is required, whatever engine parses, however the bytes are cut, on whatever worker.
-Where RFCs leave a choice and the design does not make it, a row allows several status codes; the engines must still agree.
+A row is bytes a client sends and the outcome that is required, whatever engine parses, however the
+bytes are cut, on whatever worker. Where RFCs leave a choice and the design does not make it, a row
+allows several status codes; the engines must still agree.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Case:
     Attributes:
         name: Says what holds.
         send: Bytes in steps; the next step is sent when the server has fallen silent.
-        status: Final status codes in order, each one code or the set of those allowed. Empty: nothing is answered.
+        status: Final status codes in order, each one code or a set of those allowed; maybe none.
         closed: Whether the server then ends the connection; None where either will do.
         seen: What the application saw, one per request it was called for.
         ref: The RFC section, advisory or defect behind the row.
@@ -66,7 +67,7 @@ class Case:
         eof: The client ends its direction after the last byte.
         wait: Seconds that pass after the last byte; such rows need the manual clock.
         limits: Fields of `[limits]` that differ from the defaults.
-        keeps: Header fields that the responses must have, by position: name and value in lower case.
+        keeps: A header field that each response must have, by position, in lower case.
     """
 
     name: str

@@ -1,5 +1,7 @@
 """Chunks: sizes, extensions, terminators, trailers (RFC 9112 section 7.1)."""
 
+# ruff: noqa: E501  # a table is read along its rows
+
 from __future__ import annotations
 
 from tests.http1.cases.case import Seen, chunked, get, refused, served

@@ -1,5 +1,7 @@
 """The life of a connection: keep-alive, pipelining, Expect, Upgrade, bodies nobody reads, ends and deadlines."""
 
+# ruff: noqa: E501  # a table is read along its rows
+
 from __future__ import annotations
 
 from tests.http1.cases.case import HEAD, SMUGGLED, Case, Seen, chunked, get, post, refused, served

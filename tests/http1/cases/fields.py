@@ -1,5 +1,7 @@
 """Header fields: names, values, line ends, Host, how many and how large (RFC 9112 sections 3.2 and 5)."""
 
+# ruff: noqa: E501  # a table is read along its rows
+
 from __future__ import annotations
 
 from tests.http1.cases.case import Seen, get, refused, served

@@ -1,5 +1,7 @@
 """Where a message ends: Content-Length and Transfer-Encoding (RFC 9112 section 6)."""
 
+# ruff: noqa: E501  # a table is read along its rows
+
 from __future__ import annotations
 
 from tests.http1.cases.case import Seen, chunked, get, post, refused, served

@@ -1,5 +1,7 @@
 """Request lines: method, target, version (RFC 9112 section 3)."""
 
+# ruff: noqa: E501  # a table is read along its rows
+
 from __future__ import annotations
 
 from tests.http1.cases.case import Seen, get, refused, served
