@@ -63,16 +63,17 @@ def probe(listen: Listen, request: Request) -> None:
 
 
 def _ask(connection: http.client.HTTPConnection, request: Request) -> None:
-    connection.request(request.method, request.path, request.body, dict(request.headers))
+    body = request.body or None  # b"" would make it say Content-Length: 0
+    connection.request(request.method, request.path, body, dict(request.headers))
     response = connection.getresponse()
     closes = response.will_close
-    body = response.read()
+    answer = response.read()
     what = f"{request.method} {request.path}"
     if response.status != 200:
         raise BenchError(f"{what}: status {response.status} instead of 200")
-    if body != request.expected:
+    if answer != request.expected:
         raise BenchError(
-            f"{what}: {len(body)} bytes that are not the {len(request.expected)} expected"
+            f"{what}: {len(answer)} bytes that are not the {len(request.expected)} expected"
         )
     if closes != request.closes:
         state = "closed" if closes else "kept open"

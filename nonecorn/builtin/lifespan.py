@@ -30,7 +30,8 @@ class Lifespan:
     """
 
     __slots__ = (
-        "_app", "_asked", "_error", "_failure", "_job", "_log", "_mode", "_runtime", "_stage", "_stop",
+        "_app", "_asked", "_error", "_failure", "_job", "_log", "_mode", "_runtime", "_stage",
+        "_stop",
         "_waiter", "state", "supported",
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
-    """One listening socket and what it is for."""
+    """One listening socket and what it is for.
+
+    Attributes:
+        bound: The socket.
+        listener: What the plan says of it.
+        file: Device and inode of the socket file that is to be removed.
+    """
 
     bound: Bound
     listener: ListenerPlan
+    file: tuple[int, int] | None = None
 
     @property
     def url(self) -> str:
@@ -60,17 +68,20 @@ class Bindings:
         for listener in plan.listeners:
             request = BindRequest(address=listener.address, backlog=server.backlog, options=server)
             self._bindings += [
-                Binding(bound=bound, listener=listener)
+                Binding(bound=bound, listener=listener, file=_identity(bound.unlink))
                 for bound in listener.transport.bind.load()(request)
             ]
 
     def close(self) -> None:
         """Close the sockets and remove the socket files. Idempotent."""
         for binding in self._bindings:
-            binding.bound.sock.close()
-            if binding.bound.unlink:
+            path = binding.bound.unlink
+            # Another server may have bound the path since: its socket is not ours to remove. Ours
+            # goes before it is closed, so that no client finds a file that nobody serves.
+            if path and _identity(path) == binding.file:
                 with contextlib.suppress(OSError):
-                    Path(binding.bound.unlink).unlink()
+                    Path(path).unlink()
+            binding.bound.sock.close()
         self._bindings.clear()
 
     def __enter__(self) -> Self:
@@ -83,3 +94,14 @@ class Bindings:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Which file a path names; None for none."""
+    if not path:
+        return None
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

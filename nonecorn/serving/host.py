@@ -7,35 +7,43 @@
       4. what still runs is cancelled, what is still open aborted
       5. lifespan shutdown ─► exit code
 
-A second stop request skips what is left of 3. The order is written here once, so that all
-runtimes keep it.
+Asked once more, it skips what is left of 3, or of 5. Asked while the application starts, it
+abandons that. An application that was started is shut down whatever happens, unless the task
+itself is cancelled. The order is written here once, so that all runtimes keep it.
 """
 
 from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from nonecorn.builtin.lifespan import Lifespan
 from nonecorn.serving.application import wrap_application
+from nonecorn.serving.connections import Connections
 from nonecorn.serving.contexts import Contexts, app_context, load_negotiable, load_tls
+from nonecorn.serving.draining import Draining
 from nonecorn.serving.negotiate import PrefaceSniffer
 from nonecorn.serving.observers import compile_observers
+from nonecorn.spi import LifespanError
 
 if TYPE_CHECKING:
     from nonecorn.plan import Plan
     from nonecorn.serving.bindings import Bindings
-    from nonecorn.spi import Context, Listening, Observers, Port, Protocol, Runtime, Waiter
+    from nonecorn.spi import Context, Job, Observers, Port, Protocol, Runtime, Waiter
 
 EXIT_CLEAN = 0
 EXIT_CUT = 1
 
-_CANCELLING = 1.0
-"""Seconds that cancelled applications have to clean up."""
-_LOOK = 0.05
-"""Seconds between two looks at what still runs, while draining."""
+STOP_SIGNALS = tuple(
+    int(getattr(signal, name))
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK")
+    if hasattr(signal, name)
+)
+
+_IDLE, _STARTING, _SERVING, _DRAINING, _ENDING, _ENDED = range(6)
+_STAGES = ("idle", "starting", "serving", "draining", "shutting down", "ended")
 
 
 class Host:
@@ -48,6 +56,9 @@ class Host:
         signals: Stop on SIGINT and SIGTERM; only in the main thread.
         trigger: Async function whose return asks for a stop.
         ready: Called once connections are accepted.
+
+    Raises:
+        NonecornError: A part of the plan cannot be had, or has no use for its settings.
     """
 
     def __init__(
@@ -71,17 +82,15 @@ class Host:
         self._tls = load_tls(plan)
         self._observers: Observers = compile_observers(plan.observers, context)
         self._app = wrap_application(plan, context, app)
-        self._listenings: list[Listening] = []
-        self._most = plan.limits.connections
-        self._open = 0
-        self._paused = False
+        self._stage = _IDLE
         self._stops = 0
+        self._cut = False
         self._stop: Waiter | None = None
-        self._changed: Waiter | None = None
+        self._lifespan: Lifespan | None = None
+        self._draining: Draining | None = None
 
     def __repr__(self) -> str:
-        state = "draining" if self._stops else "serving" if self._listenings else "starting"
-        return f"<Host {state} connections={self._open}>"
+        return f"<Host {_STAGES[self._stage]} {self._draining or ''}>"
 
     async def main(self, runtime: Runtime) -> int:
         """Serve until asked to stop.
@@ -93,156 +102,125 @@ class Host:
             LifespanError: The application's start-up failed.
         """
         self._stop = runtime.waiter()
-        server = self._plan.server
         if self._signals:
-            for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
-                if hasattr(signal, name):
-                    runtime.on_signal(getattr(signal, name), self.stop)
-        lifespan = Lifespan(self._app, runtime, server.lifespan)
-        watcher = None
+            for number in STOP_SIGNALS:
+                runtime.on_signal(number, self.stop)
+        watcher = None if self._trigger is None else self._watch(runtime)
+        lifespan = self._lifespan = Lifespan(self._app, runtime, self._plan.server.lifespan)
         try:
-            await lifespan.startup(server.startup_timeout)
-            contexts = Contexts(
-                self._plan,
-                self._negotiable,
-                runtime,
-                self._app,
-                self._observers,
-                lifespan.state if lifespan.supported else None,
-            )
-            await self._listen(runtime, contexts)
-            for observe in self._observers.worker_started:
-                observe(runtime)
-            if self._trigger is not None:
-                watcher = runtime.spawn(self._watch)
-            if self._ready is not None:
-                self._ready()
-            await self._stop.wait()
-            for observe in self._observers.worker_stopping:
-                observe(runtime)
-            clean = await self._drain(runtime, contexts, server.graceful_timeout)
-            await lifespan.shutdown(server.shutdown_timeout)
+            await self._start(lifespan)
+            if not self._stops:
+                try:
+                    await self._serve(runtime, lifespan)
+                except Exception:
+                    await self._end(lifespan)
+                    raise
+            await self._end(lifespan)
         finally:
+            self._stage = _ENDED
             if watcher is not None:
                 watcher.cancel()
             lifespan.cancel()
-            self._close_listeners()
-        return EXIT_CLEAN if clean else EXIT_CUT
+        return EXIT_CUT if self._cut else EXIT_CLEAN
 
     def stop(self) -> None:
-        """Ask for the end; asked again, do not wait for requests."""
+        """Ask for the end; asked again, do not wait for requests, nor for the application.
+
+        On the loop's thread, or before `main` has begun.
+        """
         self._stops += 1
         if self._stop is not None:
             self._stop.set()
-        if self._changed is not None:
-            self._changed.set()
+        lifespan = self._lifespan
+        if lifespan is None:
+            return
+        if self._stage == _STARTING and not lifespan.supported:
+            lifespan.cancel()
+        elif self._stage == _DRAINING and self._draining is not None and self._stops > 1:
+            self._draining.hurry()
+        elif self._stage == _ENDING:
+            self._cut = True
+            lifespan.cancel()
 
-    async def _watch(self) -> None:
-        assert self._trigger is not None  # who spawned this looked
+    def _watch(self, runtime: Runtime) -> Job:
+        trigger = self._trigger
+        assert trigger is not None  # the caller looked
+
+        async def watch() -> None:
+            try:
+                await trigger()
+            except Exception:
+                self._log.exception("the shutdown trigger failed; stopping")
+            self.stop()
+
+        return runtime.spawn(watch)
+
+    # Phases ---------------------------------------------------------------------------------------
+
+    async def _start(self, lifespan: Lifespan) -> None:
+        """Run the application's start-up, unless a stop is asked for."""
+        if self._stops:
+            return
+        self._stage = _STARTING
         try:
-            await self._trigger()
-        except Exception:
-            self._log.exception("the shutdown trigger failed; stopping")
-        self.stop()
-
-    # Listening ------------------------------------------------------------------------------------
-
-    async def _listen(self, runtime: Runtime, contexts: Contexts) -> None:
-        for binding in self._bindings:
-            accept = self._acceptor(contexts.secure if binding.listener.tls else contexts.clear)
-            self._listenings.append(
-                await runtime.listen(
-                    binding.bound.sock,
-                    accept,
-                    backlog=self._plan.server.backlog,
-                    send_buffer=self._plan.limits.send_buffer,
+            await lifespan.startup(self._plan.server.startup_timeout)
+        except LifespanError as error:
+            if self._stops:
+                return  # it did not fail: it was given up
+            if error.__cause__ is not None:
+                self._log.error(
+                    "the application raised at lifespan start-up", exc_info=error.__cause__
                 )
-            )
+            raise
 
-    def _acceptor(self, context: Context) -> Callable[[Port], Protocol]:
-        """The function that gives a new connection its first protocol."""
-        first = self._first_protocol(context)
-        opened = self._observers
-        closed = self._connection_closed
-        most = self._most
+    async def _serve(self, runtime: Runtime, lifespan: Lifespan) -> None:
+        """Listen, wait for the stop, and drain."""
+        assert self._stop is not None  # `main` made it
+        plan = self._plan
+        state = lifespan.state if lifespan.supported else None
+        contexts = Contexts(plan, self._negotiable, runtime, self._app, self._observers, state)
+        connections = Connections(runtime, plan.limits, self._observers)
+        draining = self._draining = Draining(runtime, contexts, connections)
+        started = False
+        try:
+            self._stage = _SERVING
+            for binding in self._bindings:
+                context = contexts.secure if binding.listener.tls else contexts.clear
+                first = self._first_protocol(context)
+                await connections.listen(binding.bound.sock, context, first, plan.server.backlog)
+            started = True
+            for observe in self._observers.worker_started:
+                observe(runtime)
+            if self._ready is not None:
+                self._ready()
+            await self._stop.wait()
+            self._stage = _DRAINING
+            connections.close_listeners()
+            self._tell_stopping(runtime)
+            if self._stops > 1:
+                draining.hurry()
+            self._cut = not await draining.run(plan.server.graceful_timeout)
+        finally:
+            # After an error or a cancellation this is still to do.
+            connections.close_listeners()
+            if started and self._stage == _SERVING:
+                self._tell_stopping(runtime)
+            draining.cut()
 
-        def accept(port: Port) -> Protocol:
-            port.on_close = closed
-            self._open += 1
-            if self._open >= most and most:
-                self._pause()
-            for observe in opened.connection_opened:
-                observe(port)
-            return first(context, port)
+    def _tell_stopping(self, runtime: Runtime) -> None:
+        for observe in self._observers.worker_stopping:
+            observe(runtime)
 
-        return accept
+    async def _end(self, lifespan: Lifespan) -> None:
+        """Shut the application down, if it was started."""
+        self._stage = _ENDING
+        await lifespan.shutdown(self._plan.server.shutdown_timeout)
 
     def _first_protocol(self, context: Context) -> Callable[[Context, Port], Protocol]:
+        """What makes the first protocol of a listener's connections."""
         tls = self._tls
         if context.scheme == "https" and tls is not None:
             from nonecorn.builtin.tls.layer import TLSLayer  # noqa: PLC0415  # only where there is TLS
 
             return lambda context, port: TLSLayer(port, context, tls)
         return PrefaceSniffer if context.prefaces else context.default
-
-    def _connection_closed(self, port: Port) -> None:
-        self._open -= 1
-        if self._paused and self._open < self._most:
-            self._paused = False
-            for listening in self._listenings:
-                listening.resume()
-        for observe in self._observers.connection_closed:
-            observe(port)
-        if self._changed is not None and not self._open:
-            self._changed.set()
-
-    def _pause(self) -> None:
-        if not self._paused:
-            self._paused = True
-            self._log.warning("%d connections are open; more wait in the backlog", self._open)
-            for listening in self._listenings:
-                listening.pause()
-
-    def _close_listeners(self) -> None:
-        for listening in self._listenings:
-            listening.close()
-
-    # Draining -------------------------------------------------------------------------------------
-
-    async def _drain(self, runtime: Runtime, contexts: Contexts, timeout: float) -> bool:
-        contexts.drain()
-        self._close_listeners()
-        for port in list(runtime.ports):
-            port.protocol.shutdown()
-        deadline = runtime.time() + timeout
-        while runtime.ports or contexts.running:
-            if self._stops > 1 or runtime.time() >= deadline:
-                await self._cut(runtime, contexts)
-                return False
-            await self._pass(runtime, min(_LOOK, deadline - runtime.time()))
-        return True
-
-    async def _cut(self, runtime: Runtime, contexts: Contexts) -> None:
-        """End what would not end itself."""
-        running: Sequence[Any] = list(contexts.running)
-        self._log.warning(
-            "%d requests and %d connections were cut off", len(running), len(runtime.ports)
-        )
-        for stream in running:
-            if stream.job is not None:
-                stream.job.cancel()
-        deadline = runtime.time() + _CANCELLING
-        while contexts.running and runtime.time() < deadline:
-            await self._pass(runtime, _LOOK)
-        for port in list(runtime.ports):
-            port.abort()
-        while runtime.ports and runtime.time() < deadline + _CANCELLING:
-            await self._pass(runtime, _LOOK)
-
-    async def _pass(self, runtime: Runtime, seconds: float) -> None:
-        """Wait a while, or until the last connection closes or a further stop is asked for."""
-        changed = self._changed = runtime.waiter()
-        timer = runtime.call_at(runtime.time() + max(0.0, seconds), changed.set)
-        await changed.wait()
-        timer.cancel()
-        self._changed = None

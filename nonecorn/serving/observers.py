@@ -6,7 +6,14 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from nonecorn.spi import AppContext, Observer, Observers, ObserverSpec
+from nonecorn.spi import (
+    AppContext,
+    NonecornError,
+    Observer,
+    Observers,
+    ObserverSpec,
+    PluginLoadError,
+)
 
 EVENTS = (
     "worker_started",
@@ -19,53 +26,76 @@ EVENTS = (
 
 
 class _Guarded:
-    """One observer's method: an exception is logged once, and the method is heard no more."""
+    """One method of an observer: if it raises, that is logged, and the observer hears no more."""
 
-    __slots__ = ("_event", "_log", "_method", "_observers", "_source")
+    __slots__ = ("_event", "_log", "_method", "_name", "_observers", "observer")
 
     def __init__(
         self,
-        method: Callable[[Any], None],
+        observer: object,
+        name: str,
         event: str,
-        source: str,
         observers: Observers,
         log: logging.Logger,
     ) -> None:
-        self._method = method
+        self.observer = observer
+        self._name = name
         self._event = event
-        self._source = source
+        self._method: Callable[[Any], None] = getattr(observer, event)
         self._observers = observers
         self._log = log
 
     def __repr__(self) -> str:
-        return f"<observer {self._source}.{self._event}>"
+        return f"<observer {self._name}.{self._event}>"
 
     def __call__(self, argument: Any) -> None:
         try:
             self._method(argument)
         except Exception:
-            self._log.exception(
-                "observer %r failed at %s and was removed", self._source, self._event
-            )
-            others = tuple(
-                call for call in getattr(self._observers, self._event) if call is not self
-            )
-            setattr(self._observers, self._event, others)
+            if self.observer is None:
+                return  # removed already; a caller had the tuple in hand
+            self._log.exception("observer %r raised in %s and was removed", self._name, self._event)
+            _remove(self.observer, self._observers)
 
 
 def compile_observers(specs: Iterable[ObserverSpec], context: AppContext) -> Observers:
-    """Build each observer and collect the methods that it overrides."""
+    """Build each observer and collect the methods that it overrides.
+
+    Raises:
+        NonecornError: One cannot be built.
+    """
     observers = Observers()
     calls: dict[str, list[_Guarded]] = {event: [] for event in EVENTS}
     for spec in specs:
-        observer = spec.observer.load()(context)
+        observer = _build(spec, context)
         if observer is None:
             continue
         for event in EVENTS:
             method = getattr(observer, event, None)
             if method is None or getattr(method, "__func__", None) is getattr(Observer, event):
                 continue
-            calls[event].append(_Guarded(method, event, spec.name, observers, context.log))
+            calls[event].append(_Guarded(observer, spec.name, event, observers, context.log))
     for event, found in calls.items():
         setattr(observers, event, tuple(found))
     return observers
+
+
+def _build(spec: ObserverSpec, context: AppContext) -> Observer | None:
+    make = spec.observer.load()
+    try:
+        return make(context)
+    except NonecornError:
+        raise
+    except Exception as error:
+        message = f"observer {spec.name!r} cannot be made: {type(error).__name__}: {error}"
+        raise PluginLoadError(message) from error
+
+
+def _remove(observer: object, observers: Observers) -> None:
+    for event in EVENTS:
+        left = []
+        for call in getattr(observers, event):
+            if call.observer is observer:
+                continue
+            left.append(call)
+        setattr(observers, event, tuple(left))

@@ -11,7 +11,7 @@ from nonecorn.spi.errors import BadSpecError, PluginLoadError
 T_co = TypeVar("T_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `Ref[X](…)` sets an attribute
 class Ref(Generic[T_co]):
     """An object by name, `package.module:attribute`, picklable and not yet imported.
 

@@ -25,15 +25,15 @@ from nonecorn.testing.listening import MemoryListening
 from nonecorn.testing.pair import ClientEngine, WirePair
 from nonecorn.testing.port import MemoryPort
 from nonecorn.testing.process import ServeExitedError, ServeProcess
-from nonecorn.testing.runtime import (
+from nonecorn.testing.runtime import MemoryRuntime
+from nonecorn.testing.split import SPLITTERS, Splitter, at, bytewise, randomly, splits, whole
+from nonecorn.testing.task import (
     Cancelled,
     DeadlockError,
     ForeignAwaitError,
     MemoryJob,
-    MemoryRuntime,
     MemoryWaiter,
 )
-from nonecorn.testing.split import SPLITTERS, Splitter, at, bytewise, randomly, splits, whole
 from nonecorn.testing.thread import ThreadedServer, serve_in_thread
 from nonecorn.testing.wire import (
     BadResponseError,

@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from nonecorn.spi import ASGIApp, ClientDisconnectedError, Headers, Message, Scope
-from nonecorn.testing.runtime import MemoryJob, MemoryRuntime, MemoryWaiter
+from nonecorn.testing.runtime import MemoryRuntime
+from nonecorn.testing.task import MemoryJob, MemoryWaiter
 
 
 def make_scope(

@@ -16,8 +16,9 @@ import typing
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from nonecorn.testing.runtime import DeadlockError, MemoryRuntime
+from nonecorn.testing.runtime import MemoryRuntime
 from nonecorn.testing.split import Splitter, whole
+from nonecorn.testing.task import DeadlockError
 
 if typing.TYPE_CHECKING:
     from nonecorn.spi import Protocol

@@ -18,7 +18,8 @@ from nonecorn.spi import ClientDisconnectedError
 if TYPE_CHECKING:
     from nonecorn.spi import Port, Protocol, Runtime, TLSInfo
     from nonecorn.spi.runtime import Address
-    from nonecorn.testing.runtime import MemoryRuntime, MemoryWaiter
+    from nonecorn.testing.runtime import MemoryRuntime
+    from nonecorn.testing.task import MemoryWaiter
 
 SEND_BUFFER = 65536
 _CHUNK = 65536

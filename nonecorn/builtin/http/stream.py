@@ -51,8 +51,10 @@ class HTTPStream:
     """
 
     __slots__ = (
-        "_chunks", "_context", "_delivered", "_exchange", "_gone", "_half_closed", "_headers", "_more", "_phase", "_received",
-        "_request_trailers", "_sent", "_started", "_trailers", "_wake", "blocked", "expect_continue", "job",
+        "_chunks", "_context", "_delivered", "_exchange", "_gone", "_half_closed", "_headers",
+        "_more", "_phase", "_received",
+        "_request_trailers", "_sent", "_started", "_trailers", "_wake", "blocked",
+        "expect_continue", "job",
         "remaining", "scope", "status",
     )  # fmt: skip
 
@@ -214,23 +216,32 @@ class HTTPStream:
                     data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
                     self._chunks = None
                     self._exchange.consumed(self, len(data))
-                    self._delivered = not self._more
-                    return {"type": "http.request", "body": data, "more_body": self._more}
+                    if self._more:
+                        return {"type": "http.request", "body": data, "more_body": True}
+                    return self._last_part(data)
                 if not self._more:
-                    self._delivered = True
-                    return {"type": "http.request", "body": b"", "more_body": False}
+                    return self._last_part(b"")
                 if self.expect_continue:
                     # RFC 9110 section 10.1.1: the client waits for this before it sends the body.
                     self.expect_continue = False
                     self._exchange.inform(self, 100, ())
-            elif self._request_trailers is not None:
-                headers, self._request_trailers = self._request_trailers, None
-                return {"type": "http.request.trailers", "headers": headers}
             elif self._half_closed:
                 return {"type": "http.disconnect"}
             wake = self._wake = self._context.runtime.waiter()
             await wake.wait()
             self._wake = None
+
+    def _last_part(self, data: bytes) -> Message:
+        """The end of the request body, with the trailers where there were any.
+
+        They are a key of the last message, not a message of their own, which would surprise
+        applications that wait for nothing but the disconnect by then.
+        """
+        self._delivered = True
+        message: Message = {"type": "http.request", "body": data, "more_body": False}
+        if self._request_trailers is not None:
+            message["trailers"] = self._request_trailers
+        return message
 
     async def send(self, message: Message) -> None:
         """ASGI's send.
@@ -277,7 +288,7 @@ class HTTPStream:
         else:
             await extensions.handle(self, kind, message)
         blocked = self.blocked
-        if blocked is not None:
+        if blocked is not None and self._phase != DONE:
             await blocked.wait()
             if self._lost:
                 error = "the client has disconnected"

@@ -99,7 +99,7 @@ class RecordedRequest:
         scope: The scope.
         body: Body received.
         complete: The body ended; False where the client went first.
-        trailers: The trailer section, where the request has announced one by a `Trailer` field.
+        trailers: The trailer section, where there was one.
     """
 
     scope: dict[str, Any]
@@ -129,10 +129,8 @@ class Recorder:
                 return
             request.body += message.get("body", b"")
             request.complete = not message.get("more_body", False)
-        if any(name == b"trailer" for name, _ in scope["headers"]):
-            message = await receive()
-            if message["type"] == "http.request.trailers":
-                request.trailers = list(message["headers"])
+            if "trailers" in message:
+                request.trailers = list(message["trailers"])
         await respond(send, b"ok")
 
 

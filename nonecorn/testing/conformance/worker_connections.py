@@ -159,15 +159,17 @@ class ConnectionRules(WorkerHarness):
         class Aborter(Recorder):
             def data_received(self, data: bytes) -> None:
                 made.append(self)
+                self.port.write(b"1")
                 self.port.write(_LARGE)
                 self.port.abort()
 
         def client(address: Any) -> int:
             with connect(address) as sock:
                 sock.sendall(b"go")
-                data = until_closed(sock)
+                # Who reads on now drains the connection while it is being filled.
+                assert read(sock, 1) == b"1"
                 made[0].lost.wait()
-                return len(data)
+                return len(until_closed(sock))
 
         assert self.serve(Aborter, client) < len(_LARGE)
         assert made[0].events.count("connection_lost") == 1
@@ -529,11 +531,20 @@ class ConnectionRules(WorkerHarness):
     )
     def test_w30_a_protocol_that_raises_ends_its_own_connection_only(self, method: str) -> None:
         """W30. What a protocol raises is logged, its connection aborted, and the worker goes on."""
+        writes = method in ("pause_writing", "resume_writing")
 
         class Raiser(Recorder):
+            def __init__(self, port: Port) -> None:
+                super().__init__(port)
+                self.full = Mark(port.runtime, "pause_writing")
+
             def data_received(self, data: bytes) -> None:
-                if method in ("pause_writing", "resume_writing"):
+                if writes:
+                    self.port.write(b"1")
                     self.port.write(_LARGE)
+
+            def pause_writing(self) -> None:
+                self.full.set()
 
         def fail(*_args: object) -> None:
             message = method
@@ -546,13 +557,17 @@ class ConnectionRules(WorkerHarness):
             setattr(made[0], method, fail)
             return made[0]
 
-        made: list[Recorder] = []
+        made: list[Raiser] = []
 
         def client(address: Any) -> None:
             with connect(address) as sock:
                 sock.sendall(b"go")
                 if method in ("eof_received", "connection_lost"):
                     sock.shutdown(socket.SHUT_WR)
+                if writes:
+                    # Who reads on now drains the connection while it is being filled.
+                    assert read(sock, 1) == b"1"
+                    (made[0].full if method == "resume_writing" else made[0].lost).wait()
                 until_closed(sock)
                 if method != "connection_lost":
                     made[0].lost.wait()

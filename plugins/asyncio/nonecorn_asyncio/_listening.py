@@ -33,7 +33,8 @@ class AsyncioListening:
     """
 
     __slots__ = (
-        "_backlog", "_closed", "_paused", "_server", "_sock", "_starting", "accept", "address", "is_unix", "runtime",
+        "_backlog", "_closed", "_paused", "_server", "_sock", "_starting", "accept", "address",
+        "is_unix", "runtime",
         "send_buffer",
     )  # fmt: skip
 

@@ -31,7 +31,8 @@ class AsyncioPort:
 
     __slots__ = (
         "_closing",
-        "_lost", "_reading", "_transport", "_writable", "client", "data_received", "listening", "on_close", "protocol",
+        "_lost", "_reading", "_transport", "_writable", "client", "data_received", "listening",
+        "on_close", "protocol",
         "runtime", "server", "tls", "zero_copy",
     )  # fmt: skip
 
@@ -131,7 +132,8 @@ class AsyncioPort:
             self._transport.set_protocol(self)  # type: ignore[arg-type]
 
     def write(self, data: bytes) -> None:
-        """See `nonecorn.spi.Port`. uvloop raises on a closed transport, asyncio warns; this does neither."""
+        """See `nonecorn.spi.Port`. uvloop raises on a closed transport, asyncio warns; this
+        does neither."""
         if not self._closing:
             self._transport.write(data)
 

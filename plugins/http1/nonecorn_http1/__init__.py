@@ -1,6 +1,7 @@
 """HTTP/1.1 connection rules shared by every HTTP/1.1 engine.
 
-An engine is a subclass of `Http1Connection` with one method, `parse_fields`.
+An engine is a subclass of `Http1Connection` with one method, `field_parser`, that makes its parser
+of field lines.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nonecorn_http1._connection import Http1Connection
-    from nonecorn_http1._fields import without_framing
+    from nonecorn_http1._reader import ParseFields
 
-__all__ = ["Http1Connection", "without_framing"]
+__all__ = ["Http1Connection", "ParseFields"]
 
-_HOMES = {"Http1Connection": "_connection", "without_framing": "_fields"}
+_HOMES = {"Http1Connection": "_connection", "ParseFields": "_reader"}
 
 
 def __getattr__(name: str) -> Any:

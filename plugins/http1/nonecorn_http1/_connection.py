@@ -17,7 +17,7 @@ lingers), and RAW after an upgrade.
 
 For whoever edits this file: after a framing error nothing is ever served (RFC 9112 section
 11.2); `stream` is None whenever no response is due; `deadline` is set at every change of state
-by plain stores, and only `sweep` acts on it; engines override `parse_fields` and nothing else;
+by plain stores, and only `sweep` acts on it; engines bring their `field_parser` and nothing else;
 with eager tasks an application may answer inside `spawn`, so nothing may be assumed unchanged
 across it.
 """
@@ -40,6 +40,7 @@ from nonecorn_http1 import _rules as rules
 from nonecorn_http1._chunked import ChunkedReader
 from nonecorn_http1._exchange import Http1Exchange
 from nonecorn_http1._fields import Fields, understand
+from nonecorn_http1._reader import FieldReader, ParseFields
 from nonecorn_http1._response import ResponseWriter, status_line
 
 HEAD, LENGTH, CHUNKED, COMPLETE, RAW, DISCARD = range(6)
@@ -60,9 +61,13 @@ class Http1Connection(Http1Exchange):
         self._limits = context.limits
         self._port = port
         self._write = port.write
-        self._writer = context.cache.get(ResponseWriter) or context.cache.setdefault(
-            ResponseWriter, ResponseWriter(context)
-        )
+        cache = context.cache
+        reader = cache.get(FieldReader)
+        if reader is None:
+            reader = cache[FieldReader] = FieldReader(self.field_parser(), context.limits)
+            cache[ResponseWriter] = ResponseWriter(context)
+        self._reader = reader
+        self._writer = cache[ResponseWriter]
         self._reading = HEAD
         self._pending = b""
         self._processing = False
@@ -78,6 +83,7 @@ class Http1Connection(Http1Exchange):
         self._version = "1.1"
         self._method = ""
         self._keep_alive = True
+        self._peer_ended = False
         self._chunked_out = False
         self._trailers_due = False
         self._responding = False
@@ -97,16 +103,9 @@ class Http1Connection(Http1Exchange):
             f" requests={self._requests} pending={len(self._pending)}>"
         )
 
-    def parse_fields(self, head: bytes) -> Headers:
-        """Parse the header fields of a complete head that `_rules` admitted: names in lower
-        case, values stripped.
-
-        Args:
-            head: Request line, fields and the empty line.
-
-        Raises:
-            RemoteProtocolError: The engine's parser refuses it.
-        """
+    @classmethod
+    def field_parser(cls) -> ParseFields:
+        """Make the engine's parser, once per worker and listener."""
         raise AssertionError  # pragma: no cover  # each engine defines it
 
     # Called by the port ---------------------------------------------------------------------------
@@ -154,21 +153,21 @@ class Http1Connection(Http1Exchange):
     def eof_received(self) -> bool | None:
         """See `nonecorn.spi.Protocol`."""
         stream = self.stream
-        self._keep_alive = False
-        if stream is None or self._reading in (LENGTH, CHUNKED):
-            # Nothing to answer, or a request that was cut short and cannot be (RFC 9112 section 8).
-            self._reading = DISCARD
-            self._end_stream("client-gone")
-            return False
-        if self._reading == RAW:
-            stream.feed(b"", True)
-        else:
+        self._peer_ended = True
+        if self._reading == COMPLETE and (stream is not None or self._blocked is not None):
             # RFC 9112 section 9.6: who ends its direction after a request may still read the
-            # response.
-            stream.half_close()
+            # response, and those to the requests that it sent before.
+            if stream is not None:
+                stream.half_close()
+            return True
+        if self._reading == RAW and stream is not None:
+            self._reading = DISCARD
+            stream.feed(b"", True)
+            return True
+        # Nothing to answer, or a request that was cut short and cannot be (section 8).
         self._reading = DISCARD
-        self._pending = b""
-        return True
+        self._end_stream("client-gone")
+        return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `nonecorn.spi.Protocol`."""
@@ -198,6 +197,8 @@ class Http1Connection(Http1Exchange):
         if blocked is not None:
             blocked.set()
         self._set_deadline()
+        if self.stream is None and self._reading == COMPLETE:
+            self._next()
 
     def sweep(self) -> None:
         """See `nonecorn.spi.Protocol`."""
@@ -367,8 +368,8 @@ class Http1Connection(Http1Exchange):
         limits = self._limits
         if len(head) > limits.head_size:
             raise RemoteProtocolError(431, "head-too-large")
-        rules.check_fields(block, limits)
-        fields = understand(self.parse_fields(head), version, limits)
+        headers, special = self._reader.read(block)
+        fields = understand(headers, special, version, limits)
         if version == "1.1" and not (fields[2] > 0 or fields[3] or fields[4] or fields[5]):
             self._fields_block = block
             self._fields = fields
@@ -493,7 +494,7 @@ class Http1Connection(Http1Exchange):
         reading = self._reading
         if reading == COMPLETE and self._keep_alive:
             self._next()
-        elif reading == DISCARD or (reading == COMPLETE and not self._pending):
+        elif self._peer_ended or (reading == COMPLETE and not self._pending):
             self._close()
         elif (
             self._keep_alive
@@ -514,6 +515,10 @@ class Http1Connection(Http1Exchange):
 
     def _next(self) -> None:
         """Both directions of a message are complete: on to the next."""
+        if self._blocked is not None:
+            # A client that does not read its responses gets no further ones: `resume_writing` goes
+            # on from here.
+            return
         self._reading = HEAD
         self._unread = 0
         self._empty_lines = 0
@@ -522,10 +527,15 @@ class Http1Connection(Http1Exchange):
             self._resume()
         if self._pending:
             self._process()
+        if self._peer_ended:
+            if self.stream is not None:
+                self.stream.half_close()
+            elif self._reading == HEAD:
+                self._close()
 
     def _tunnel_done(self) -> None:
         self.stream = None
-        if self._reading == DISCARD:
+        if self._peer_ended:
             self._close()
         else:
             self._linger()
@@ -559,8 +569,10 @@ class Http1Connection(Http1Exchange):
             return
         port = self._port
         scope: dict[str, Any] = {
-            "type": "http", "http_version": self._version, "client": port.client, "server": port.server,
-            "scheme": self._context.scheme, "method": "", "path": "", "raw_path": b"", "query_string": b"",
+            "type": "http", "http_version": self._version, "client": port.client,
+            "server": port.server,
+            "scheme": self._context.scheme, "method": "", "path": "", "raw_path": b"",
+            "query_string": b"",
             "headers": [],
         }  # fmt: skip
         record = RequestRecord(

@@ -21,6 +21,7 @@ from nonecorn_http1._settings import Http1Settings
 if TYPE_CHECKING:
     from nonecorn_http1._chunked import ChunkedReader
     from nonecorn_http1._fields import Fields
+    from nonecorn_http1._reader import FieldReader
 
 _JOINED_BODY = 65536
 """Up to this size a copy costs less than a second system call."""
@@ -37,11 +38,39 @@ class Http1Exchange:
     """
 
     __slots__ = (
-        "_app_deadline", "_blocked", "_body_left", "_chunked_out", "_chunks", "_context", "_empty_lines",
-        "_fields", "_fields_block",
-        "_keep_alive", "_limits", "_method", "_paused", "_pending", "_port", "_processing", "_raw", "_reading",
-        "_received", "_requests", "_responding", "_stalled_at", "_trailers_due", "_unread", "_upgrade_token", "_version",
-        "_write", "_writer", "deadline", "stream", "zero_copy",
+        "_app_deadline",
+        "_blocked",
+        "_body_left",
+        "_chunked_out",
+        "_chunks",
+        "_context",
+        "_empty_lines",
+        "_fields",
+        "_fields_block",
+        "_keep_alive",
+        "_limits",
+        "_method",
+        "_paused",
+        "_peer_ended",
+        "_pending",
+        "_port",
+        "_processing",
+        "_raw",
+        "_reader",
+        "_reading",
+        "_received",
+        "_requests",
+        "_responding",
+        "_stalled_at",
+        "_trailers_due",
+        "_unread",
+        "_upgrade_token",
+        "_version",
+        "_write",
+        "_writer",
+        "deadline",
+        "stream",
+        "zero_copy",
     )  # fmt: skip
 
     _app_deadline: float
@@ -57,6 +86,7 @@ class Http1Exchange:
     _pending: bytes | bytearray
     _port: Port
     _raw: bool
+    _reader: FieldReader
     _responding: bool
     _trailers_due: bool
     _upgrade_token: bytes
@@ -224,11 +254,12 @@ class Http1Exchange:
     def _count(stream: Stream, size: int, end: bool) -> None:
         left = stream.remaining - size
         if left < 0 or (end and left):
-            message = f"the body is {-left if left < 0 else left} bytes {'longer' if left < 0 else 'shorter'} than content-length said"
+            how = f"{-left} bytes longer" if left < 0 else f"{left} bytes shorter"
+            message = f"the body is {how} than content-length said"
             raise LocalProtocolError(message)
         stream.remaining = left
 
-    # The receiving half's ---------------------------------------------------------------------------
+    # The receiving half's -------------------------------------------------------------------------
 
     def _response_done(self) -> None:
         raise AssertionError  # pragma: no cover  # Http1Connection defines it

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from nonecorn.spi import Header, Headers, Limits, RemoteProtocolError
+from nonecorn.spi import Headers, Limits, RemoteProtocolError
 from nonecorn_http1._rules import check_host
 
 Fields: TypeAlias = tuple[Headers, bool, int, bool, bool, bytes]
 """Fields, keep-alive, Content-Length or -1, chunked, expects 100, Upgrade tokens (lower case)
 or empty."""
 
-_SPECIAL = frozenset(
-    (b"host", b"connection", b"content-length", b"transfer-encoding", b"expect", b"upgrade")
-)
-_FRAMING = (b"content-length", b"transfer-encoding")
 _CLOSE, _KEEP_ALIVE, _UPGRADE = 1, 2, 4
 
 
-def understand(headers: Headers, version: str, limits: Limits) -> Fields:
+def understand(headers: Headers, special: Headers, version: str, limits: Limits) -> Fields:
     """Read the fields that concern the connection.
+
+    Args:
+        headers: All fields.
+        special: Those of them that are `SPECIAL`.
+        version: `1.0` or `1.1`.
+        limits: `[limits]`.
 
     Raises:
         RemoteProtocolError: They contradict each other or ask for what cannot be: 400, 413, 417
@@ -35,9 +37,7 @@ def understand(headers: Headers, version: str, limits: Limits) -> Fields:
     expect = b""
     upgrade = b""
     options = 0
-    for name, value in headers:
-        if name not in _SPECIAL:
-            continue
+    for name, value in special:
         if name == b"host":
             # RFC 9112 section 3.2: more than one, or an invalid one, is answered 400.
             if host is not None:
@@ -104,24 +104,3 @@ def _connection_options(value: bytes) -> int:
         elif option == b"upgrade":
             options |= _UPGRADE
     return options
-
-
-def without_framing(head: bytes) -> tuple[bytes, list[tuple[int, Header]]]:
-    """Take out of a head the fields that frame its message, for parsers that judge them themselves.
-
-    Returns:
-        The head without them, and each with its position among the fields.
-    """
-    lines = head.split(b"\r\n")
-    kept = lines[:1]
-    framing: list[tuple[int, Header]] = []
-    for position, line in enumerate(lines[1:-2]):
-        name, _, value = line.partition(b":")
-        name = name.lower()
-        if name in _FRAMING:
-            framing.append((position, (name, value.strip(b" \t"))))
-        else:
-            kept.append(line)
-    if framing:
-        head = b"\r\n".join([*kept, b"", b""])
-    return head, framing

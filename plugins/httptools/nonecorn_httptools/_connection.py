@@ -1,71 +1,51 @@
-"""HTTP/1.1 with heads parsed by httptools, the binding of llhttp.
+"""HTTP/1.1 with field lines parsed by httptools, the binding of llhttp.
 
-A head is parsed whole and at once, so one parser serves all connections of a worker:
-`HeadParser`. llhttp knows a closed list of methods; a method that it does not know is shown to
-it as GET, since `nonecorn_http1` has checked and kept the real one. Framing is
-`nonecorn_http1`'s too, alike for every engine, so a parser whose message is not complete with
-its head, because a body or an upgrade follows, is replaced.
-"""
+llhttp is made to read connections; here it reads the field lines of one head at a time, behind
+a request line that is always the same, since framing and order are `nonecorn_http1`'s, alike
+for every engine. One parser serves all connections of a listener. Where a field makes llhttp
+expect that its connection ends or becomes another protocol's, the parser is replaced."""
 
 from __future__ import annotations
 
 import httptools
 
-from nonecorn.spi import Context, Headers, Port, RemoteProtocolError
-from nonecorn_http1 import Http1Connection, without_framing
+from nonecorn.spi import Headers, RemoteProtocolError
+from nonecorn_http1 import Http1Connection, ParseFields
 
 _MOST_NAMES = 1024
 
 
-class HeadParser:
-    """Collects the header fields of one head after another."""
+class FieldParser:
+    """Parses field lines; see `nonecorn_http1.ParseFields`."""
 
-    __slots__ = ("_complete", "_headers", "_names", "_parser")
+    __slots__ = ("_headers", "_names", "_parser", "_reusable")
 
     def __init__(self) -> None:
         self._headers: Headers = []
         self._names: dict[bytes, bytes] = {}
-        self._complete = False
+        self._reusable = False
         self._parser = httptools.HttpRequestParser(self)
 
     def __repr__(self) -> str:
-        return f"<HeadParser names={len(self._names)}>"
+        return f"<FieldParser names={len(self._names)}>"
 
-    def parse(self, head: bytes) -> Headers:
-        """The fields of a complete head: names in lower case, values stripped.
+    def __call__(self, lines: list[bytes]) -> Headers:
+        """Parse field lines.
 
         Raises:
-            RemoteProtocolError: 400, llhttp refuses it.
+            RemoteProtocolError: 400, llhttp refuses one.
         """
-        try:
-            return self._feed(head)
-        except httptools.HttpParserInvalidMethodError:
-            if head.startswith(b"GET "):
-                raise RemoteProtocolError(400, "llhttp") from None
-            return self.parse(b"GET" + head[head.index(b" ") :])
-        except httptools.HttpParserError as error:
-            # Framing is not llhttp's to judge: what it refuses for that gets its answer elsewhere.
-            head, framing = without_framing(head)
-            if not framing:
-                raise RemoteProtocolError(400, "llhttp") from error
-        headers = self.parse(head)
-        for position, header in framing:
-            headers.insert(position, header)
-        return headers
-
-    def _feed(self, head: bytes) -> Headers:
         self._headers = []
-        self._complete = False
-        parser = self._parser
+        self._reusable = False
         try:
-            parser.feed_data(head)
-            if not self._complete or not parser.should_keep_alive():
-                self._parser = httptools.HttpRequestParser(self)
+            self._parser.feed_data(b"GET / HTTP/1.1\r\n%b\r\n\r\n" % b"\r\n".join(lines))
         except httptools.HttpParserUpgrade:
+            pass  # the head was read; whether to upgrade is not llhttp's to say
+        except httptools.HttpParserError as error:
             self._parser = httptools.HttpRequestParser(self)
-        except httptools.HttpParserError:
+            raise RemoteProtocolError(400, "llhttp") from error
+        if not self._reusable:
             self._parser = httptools.HttpRequestParser(self)
-            raise
         return self._headers
 
     # Called by httptools --------------------------------------------------------------------------
@@ -81,23 +61,17 @@ class HeadParser:
         self._headers.append((lower, value.strip()))
 
     def on_message_complete(self) -> None:
-        """The message ends with its head."""
-        self._complete = True
+        """The message ends with its head; only now does llhttp know whether it would read
+        another."""
+        self._reusable = self._parser.should_keep_alive()
 
 
 class HttptoolsConnection(Http1Connection):
     """The fast engine."""
 
-    __slots__ = ("_parse",)
+    __slots__ = ()
 
-    def __init__(self, context: Context, port: Port) -> None:
-        super().__init__(context, port)
-        parser = context.cache.get(HeadParser)
-        if parser is None:
-            parser = context.cache[HeadParser] = HeadParser()
-        self._parse = parser.parse
-
-    def parse_fields(self, head: bytes) -> Headers:
-        """See `Http1Connection.parse_fields`."""
-        headers: Headers = self._parse(head)
-        return headers
+    @classmethod
+    def field_parser(cls) -> ParseFields:
+        """See `Http1Connection.field_parser`."""
+        return FieldParser()

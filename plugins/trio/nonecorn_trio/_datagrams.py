@@ -1,18 +1,13 @@
-"""A bound datagram socket.
-
-Packets of one size for one peer, which is what QUIC sends, go to the kernel in a single call where
-it segments them (Linux: UDP_SEGMENT, udp(7)).
-"""
+"""A bound datagram socket, for QUIC."""
 
 from __future__ import annotations
 
 import logging
 import os
 import socket
-import struct
-import sys
 from typing import TYPE_CHECKING, Any
 
+from nonecorn.spi import DatagramBatches
 from nonecorn_trio._poller import READ
 
 if TYPE_CHECKING:
@@ -21,28 +16,21 @@ if TYPE_CHECKING:
     from nonecorn_trio._runtime import TrioRuntime
 
 _logger = logging.getLogger("nonecorn.error")
-_RECEIVES = 64
-"""Datagrams taken per readiness."""
-_MAX_DATAGRAM = 65535
-_SOL_UDP = 17
-_UDP_SEGMENT = 103
-_MAX_SEGMENTS = 64  # UDP_MAX_SEGMENTS of the kernels that introduced it.
-_MAX_PAYLOAD = 65000  # What is segmented must fit one IP datagram first, headers included.
 
 
 class DatagramSocket:
     """See `nonecorn.spi.DatagramPort`. Owns `sock`, a copy of the bound socket."""
 
-    __slots__ = ("_closed", "_endpoint", "_owner", "_segments", "_sock", "runtime", "server")
+    __slots__ = ("_batches", "_closed", "_endpoint", "_owner", "_sock", "runtime", "server")
 
     def __init__(self, owner: TrioRuntime, sock: socket.socket) -> None:
         sock.setblocking(False)
         self.runtime: Runtime = owner
         self._owner = owner
         self._sock = sock
+        self._batches = DatagramBatches(sock)
         self._closed = False
         self._endpoint: Endpoint | None = None
-        self._segments = sys.platform == "linux"
         name = sock.getsockname()
         self.server: Address | None = (
             (name[0], name[1]) if isinstance(name, tuple) else (os.fsdecode(name), None)
@@ -54,6 +42,11 @@ class DatagramSocket:
         if not self._closed:
             self._owner.poller.register(self._sock, READ, self._ready)
 
+    def send(self, packets: list[bytes], address: Any) -> None:
+        """Send to one peer."""
+        if not self._closed:
+            self._batches.send(packets, address)
+
     def close(self) -> None:
         """Stop for good."""
         if not self._closed:
@@ -63,55 +56,12 @@ class DatagramSocket:
             self._sock.close()
             self._owner.socket_closed(self)
 
-    def send(self, packets: list[bytes], address: Any) -> None:
-        """Send to one peer; what the kernel does not take now is dropped, as the network might."""
-        if self._closed:
-            return
-        if self._segments and len(packets) > 1 and self._send_segments(packets, address):
-            return
-        for packet in packets:
-            try:
-                self._sock.sendto(packet, address)
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError:
-                # Too long for the path, or no way to the peer: QUIC finds that out by itself.
-                continue
-
-    def _send_segments(self, packets: list[bytes], address: Any) -> bool:
-        """Send all in one call, where all are as long as the first and the last is not longer."""
-        size = len(packets[0])
-        if (
-            len(packets) > _MAX_SEGMENTS
-            or size * len(packets) > _MAX_PAYLOAD
-            or not 0 < len(packets[-1]) <= size
-            or any(len(packet) != size for packet in packets[1:-1])
-        ):
-            return False
-        control = [(_SOL_UDP, _UDP_SEGMENT, struct.pack("=H", size))]
-        try:
-            self._sock.sendmsg(packets, control, 0, address)
-        except (BlockingIOError, InterruptedError):
-            pass
-        except OSError:
-            # An old kernel, a device without checksums (EIO), a bad address: one at a time will
-            # tell.
-            self._segments = False
-            return False
-        return True
-
     def _ready(self, _mask: int) -> None:
-        packets: list[tuple[bytes, Any]] = []
-        receive = self._sock.recvfrom
-        for _ in range(_RECEIVES):
-            try:
-                packets.append(receive(_MAX_DATAGRAM))
-            except (BlockingIOError, InterruptedError):
-                break
-            except OSError:
-                # An ICMP error that belongs to some earlier packet of ours.
-                continue
-        if packets and self._endpoint is not None:
+        # The mask may be older than `close`.
+        if self._closed or self._endpoint is None:
+            return
+        packets = self._batches.receive()
+        if packets:
             try:
                 self._endpoint.datagrams_received(packets)
             except Exception:

@@ -39,7 +39,7 @@ class TrioWorker:
 
     def __init__(
         self,
-        settings: Mapping[str, Settings] | None = None,  # noqa: ARG002  # every worker is given it
+        settings: Mapping[str, Settings] | None = None,  # every worker is given it
         *,
         poller: PollerFactory = best_poller,
     ) -> None:

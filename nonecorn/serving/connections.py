@@ -1,0 +1,121 @@
+"""A worker's connections: accepted, counted, and left in the backlog while there are too many."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from nonecorn.spi import Context, Limits, Listening, Observers, Port, Protocol, Runtime, Waiter
+
+_SILENCE = 60.0
+"""Seconds between two warnings that there are too many: at the limit every end makes room for
+one."""
+
+
+class Connections:
+    """Listens, and tells the observers of what comes and goes.
+
+    The limit stops accepting; connections that the loop has taken off the backlog by then are
+    served beyond it.
+
+    Args:
+        runtime: The worker's.
+        limits: `connections` and `send_buffer` matter here.
+        observers: Who is told.
+
+    Attributes:
+        open: Connections now.
+        emptied: Set when the last one has gone, where somebody waits for that.
+    """
+
+    __slots__ = (
+        "_limits", "_listenings", "_log", "_observers", "_paused", "_runtime", "_warned",
+        "emptied", "open",
+    )  # fmt: skip
+
+    def __init__(self, runtime: Runtime, limits: Limits, observers: Observers) -> None:
+        self._runtime = runtime
+        self._limits = limits
+        self._observers = observers
+        self._log = logging.getLogger("nonecorn.error")
+        self._listenings: list[Listening] = []
+        self._paused = False
+        self._warned = -_SILENCE
+        self.open = 0
+        self.emptied: Waiter | None = None
+
+    def __repr__(self) -> str:
+        state = "paused" if self._paused else f"{len(self._listenings)} listeners"
+        return f"<Connections {self.open} open, {state}>"
+
+    async def listen(
+        self,
+        sock: socket.socket,
+        context: Context,
+        first: Callable[[Context, Port], Protocol],
+        backlog: int,
+    ) -> None:
+        """Accept from a socket.
+
+        Args:
+            sock: Listening; it stays the caller's.
+            context: The listener's.
+            first: Makes a connection's first protocol.
+            backlog: Length of the socket's queue.
+        """
+        observers = self._observers
+        most = self._limits.connections
+        closed = self._closed
+
+        def accept(port: Port) -> Protocol:
+            port.on_close = closed
+            self.open += 1
+            if self.open >= most and most:
+                self._pause()
+            for observe in observers.connection_opened:
+                observe(port)
+            protocol = first(context, port)
+            if context.draining:
+                # It was in the loop's hands already when the listeners were closed.
+                protocol.shutdown()
+            return protocol
+
+        self._listenings.append(
+            await self._runtime.listen(
+                sock, accept, backlog=backlog, send_buffer=self._limits.send_buffer
+            )
+        )
+
+    def close_listeners(self) -> None:
+        """Accept no more; what is open stays. Idempotent."""
+        for listening in self._listenings:
+            listening.close()
+        self._listenings.clear()
+
+    def _closed(self, port: Port) -> None:
+        self.open -= 1
+        if self._paused and self.open < self._limits.connections:
+            self._paused = False
+            for listening in self._listenings:
+                listening.resume()
+        for observe in self._observers.connection_closed:
+            observe(port)
+        if self.emptied is not None and not self.open:
+            self.emptied.set()
+
+    def _pause(self) -> None:
+        if self._paused:
+            return
+        self._paused = True
+        now = self._runtime.time()
+        if now - self._warned >= _SILENCE:
+            self._warned = now
+            self._log.warning(
+                "%d connections are open (limits.connections); more wait in the backlog", self.open
+            )
+        for listening in self._listenings:
+            listening.pause()
