@@ -30,7 +30,7 @@ class Lifespan:
     """
 
     __slots__ = (
-        "_app", "_asked", "_error", "_failure", "_job", "_log", "_mode", "_runtime", "_stage",
+        "_app", "_asked", "_begun", "_error", "_failure", "_job", "_log", "_mode", "_runtime", "_stage",
         "_stop",
         "_waiter", "state", "supported",
     )  # fmt: skip
@@ -42,6 +42,7 @@ class Lifespan:
         self._log = logging.getLogger("nonecorn.error")
         self._stage = _STARTING
         self._asked = 0
+        self._begun = False
         self._failure: str | None = None
         self._error: BaseException | None = None
         self._job: Job | None = None
@@ -109,6 +110,10 @@ class Lifespan:
         """End the task without ceremony."""
         if self._job is not None and self._stage != _STOPPED:
             self._job.cancel()
+            if not self._begun:
+                # A task that is cancelled before its first step never takes one.
+                self._stage = _STOPPED
+                self._waiter.set()
 
     async def _wait(self, timeout: float) -> bool:
         """Wait for the present stage to end. False: the time was up first."""
@@ -127,6 +132,7 @@ class Lifespan:
             "asgi": {"version": "3.0", "spec_version": "2.0"},
             "state": self.state,
         }
+        self._begun = True
         try:
             await self._app(scope, self._receive, self._send)
         except Exception as error:

@@ -22,8 +22,8 @@ def find(name: str) -> click.Command | None:
         if spec.name == name:
             try:
                 command = spec.command.load()
-            except ImportError as error:
-                message = f"plugin {info}: its command {name!r} cannot be imported: {error}"
+            except PluginLoadError as error:
+                message = f"plugin {info}: its command {name!r} is broken: {error}"
                 raise PluginLoadError(message, plugin=info.name, distribution=info.label) from error
             if not isinstance(command, click.Command):
                 message = f"plugin {info}: its command {name!r} is no click.Command"

@@ -23,7 +23,7 @@ def _serve() -> None:
     from nonecorn.serving import serve_plan  # noqa: PLC0415  # help and usage errors need no server
 
     gc.enable()
-    ctx.exit(serve_plan(plan))
+    ctx.exit(serve_plan(plan, own_process=True))
 
 
 def need_app(plan: Plan, ctx: click.Context) -> None:

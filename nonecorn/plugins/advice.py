@@ -6,7 +6,6 @@ protocol is better served by a command to type than by a principle.
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections.abc import Iterable
 from typing import Final
@@ -55,6 +54,8 @@ def upgrade(distribution: str) -> str:
 
 def near(name: str, known: Iterable[str]) -> str:
     """`; did you mean …?`, or nothing."""
+    import difflib  # noqa: PLC0415  # only mistakes need it
+
     found = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {found[0]!r}?" if found else ""
 

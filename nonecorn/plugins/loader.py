@@ -14,10 +14,10 @@ name, so it is not used.
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from nonecorn.plugins import advice, conflicts, descriptor
 from nonecorn.plugins.hooks import Hooks, kinds
@@ -26,7 +26,8 @@ from nonecorn.plugins.installed import catalog
 from nonecorn.plugins.loaded import Plugins
 from nonecorn.spi import PluginConflictError, PluginError, PluginLoadError, PluginNotFoundError
 
-log = logging.getLogger("nonecorn.error")
+if TYPE_CHECKING:
+    import logging
 
 
 def load(selection: Selection | None = None, *, lenient: bool = False) -> Plugins:
@@ -124,7 +125,7 @@ class _Loading:
             except PluginLoadError as error:
                 if required or self.lenient:
                     raise
-                log.warning("%s", error)
+                _log().warning("%s", error)
                 self.infos.append(replace(info, state="broken", error=str(error)))
                 return
             info = replace(info, state="loaded", api=module.PLUGIN_API, kinds=kinds(module))
@@ -155,3 +156,9 @@ def not_found(name: str, installed: Iterable[str]) -> str:
     """The text for a plugin that is not installed."""
     hint = advice.near(name, installed)
     return f"plugin {name!r} is not installed: {advice.install(name)}{hint}"
+
+
+def _log() -> logging.Logger:
+    from logging import getLogger  # noqa: PLC0415  # most starts have nothing to warn of
+
+    return getLogger("nonecorn.error")

@@ -44,8 +44,9 @@ def wrap_application(plan: Plan, context: AppContext, app: Any) -> ASGIApp:
     else:
         names = ", ".join(spec.name for spec in plan.app_wrappers)
         message = (
-            f"{plan.server.app or app!r} has none of the installed application interfaces ({names}); "
-            "a WSGI application needs nonecorn[wsgi], and --interface decides where detection errs"
+            f"{plan.server.app or app!r} has none of the installed application interfaces "
+            f"({names}): a WSGI application needs nonecorn[wsgi], and --interface decides where "
+            "detection errs"
         )
         raise AppLoadError(message)
     for layer in reversed(plan.middleware):

@@ -16,8 +16,14 @@ if TYPE_CHECKING:
 _log = logging.getLogger("nonecorn.error")
 
 
-def announce(plan: Plan, bindings: Bindings) -> None:
-    """Log version, plugins, addresses, process and how to stop; silent above level `info`."""
+def announce(plan: Plan, bindings: Bindings, *, signals: bool) -> None:
+    """Log version, plugins, addresses, process and how to stop; silent above level `info`.
+
+    Args:
+        plan: What runs.
+        bindings: Where.
+        signals: The process stops on signals; otherwise who embeds the server stops it.
+    """
     python = ".".join(map(str, sys.version_info[:3]))
     _log.info("nonecorn %s on Python %s, worker %s", __version__, python, plan.worker.name)
     if plan.plugins:
@@ -26,5 +32,8 @@ def announce(plan: Plan, bindings: Bindings) -> None:
         _log.info("%s", line)
     for url in bindings.urls:
         _log.info("serving on %s", url)
-    stop = "CTRL+BREAK or CTRL+C" if sys.platform == "win32" else "CTRL+C"
-    _log.info("process %d; press %s to stop", os.getpid(), stop)
+    if signals:
+        keys = "CTRL+BREAK or CTRL+C" if sys.platform == "win32" else "CTRL+C"
+        _log.info("process %d; press %s to stop", os.getpid(), keys)
+    else:
+        _log.info("process %d", os.getpid())

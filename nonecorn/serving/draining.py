@@ -52,7 +52,7 @@ class Draining:
         for port in list(runtime.ports):
             try:
                 port.protocol.shutdown()
-            except Exception:
+            except Exception:  # noqa: BLE001  # logged
                 self._log.exception("%r raised at shutdown; its connection is aborted", port)
                 port.abort()
         if running:

@@ -108,8 +108,9 @@ class Host:
         watcher = None if self._trigger is None else self._watch(runtime)
         lifespan = self._lifespan = Lifespan(self._app, runtime, self._plan.server.lifespan)
         try:
-            await self._start(lifespan)
-            if not self._stops:
+            if not self._stop_asked():
+                await self._start(lifespan)
+            if not self._stop_asked():
                 try:
                     await self._serve(runtime, lifespan)
                 except Exception:
@@ -142,6 +143,9 @@ class Host:
             self._cut = True
             lifespan.cancel()
 
+    def _stop_asked(self) -> bool:
+        return self._stops > 0
+
     def _watch(self, runtime: Runtime) -> Job:
         trigger = self._trigger
         assert trigger is not None  # the caller looked
@@ -149,7 +153,7 @@ class Host:
         async def watch() -> None:
             try:
                 await trigger()
-            except Exception:
+            except Exception:  # noqa: BLE001  # logged
                 self._log.exception("the shutdown trigger failed; stopping")
             self.stop()
 
@@ -158,14 +162,12 @@ class Host:
     # Phases ---------------------------------------------------------------------------------------
 
     async def _start(self, lifespan: Lifespan) -> None:
-        """Run the application's start-up, unless a stop is asked for."""
-        if self._stops:
-            return
+        """Run the application's start-up, until a stop is asked for."""
         self._stage = _STARTING
         try:
             await lifespan.startup(self._plan.server.startup_timeout)
         except LifespanError as error:
-            if self._stops:
+            if self._stop_asked():
                 return  # it did not fail: it was given up
             if error.__cause__ is not None:
                 self._log.error(

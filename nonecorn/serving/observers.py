@@ -51,9 +51,7 @@ class _Guarded:
     def __call__(self, argument: Any) -> None:
         try:
             self._method(argument)
-        except Exception:
-            if self.observer is None:
-                return  # removed already; a caller had the tuple in hand
+        except Exception:  # noqa: BLE001  # logged
             self._log.exception("observer %r raised in %s and was removed", self._name, self._event)
             _remove(self.observer, self._observers)
 
@@ -83,19 +81,16 @@ def compile_observers(specs: Iterable[ObserverSpec], context: AppContext) -> Obs
 def _build(spec: ObserverSpec, context: AppContext) -> Observer | None:
     make = spec.observer.load()
     try:
-        return make(context)
+        made: Observer | None = make(context)
     except NonecornError:
         raise
     except Exception as error:
         message = f"observer {spec.name!r} cannot be made: {type(error).__name__}: {error}"
         raise PluginLoadError(message) from error
+    return made
 
 
 def _remove(observer: object, observers: Observers) -> None:
     for event in EVENTS:
-        left = []
-        for call in getattr(observers, event):
-            if call.observer is observer:
-                continue
-            left.append(call)
-        setattr(observers, event, tuple(left))
+        calls: tuple[_Guarded, ...] = getattr(observers, event)
+        setattr(observers, event, tuple(call for call in calls if call.observer is not observer))

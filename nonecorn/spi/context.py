@@ -4,7 +4,6 @@ connection.
 
 from __future__ import annotations
 
-import logging
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,11 +14,19 @@ from nonecorn.spi.observer import RequestRecord
 from nonecorn.spi.settings import Limits, Settings
 
 if typing.TYPE_CHECKING:
+    import logging
+
     from nonecorn.spi.protocol import ProtocolFactory, ProtocolUpgrade
     from nonecorn.spi.runtime import Port, Runtime
     from nonecorn.spi.stream import Stream, StreamFactory
 
 S = TypeVar("S", bound=Settings)
+
+
+def _error_log() -> logging.Logger:
+    from logging import getLogger  # noqa: PLC0415  # help imports this package and logs nothing
+
+    return getLogger("nonecorn.error")
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -114,7 +121,7 @@ class Context:
     cache: dict[Any, Any] = field(default_factory=dict)
     admission: Admission | None = None
     draining: bool = False
-    log: logging.Logger = field(default_factory=lambda: logging.getLogger("nonecorn.error"))
+    log: logging.Logger = field(default_factory=_error_log)
 
     def settings_of(self, kind: type[S]) -> S:
         """The settings object of a plugin's table; its defaults where the table was never built."""

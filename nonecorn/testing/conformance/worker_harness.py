@@ -174,7 +174,10 @@ def connect(address: Any) -> socket.socket:
         sock.settimeout(PATIENCE)
         sock.connect(address)
         return sock
-    return socket.create_connection(address, timeout=PATIENCE)
+    sock = socket.create_connection(address, timeout=PATIENCE)
+    # What a test has sent must be there, and not wait until what was sent before is acknowledged.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
 
 
 def read(sock: socket.socket, count: int) -> bytes:

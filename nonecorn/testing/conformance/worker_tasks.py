@@ -59,7 +59,6 @@ class TaskRules(WorkerHarness):
 
         async def main(runtime: Runtime) -> list[str]:
             seen: list[str] = []
-            done = Mark(runtime, "the third job")
             jobs: list[Job] = []
 
             async def first() -> None:
@@ -77,13 +76,16 @@ class TaskRules(WorkerHarness):
                 done.set()
 
             _VARIABLE.set("main's own")
-            jobs.append(runtime.spawn(first))
-            await done.reached()
+            for _ in range(3):  # Again, for runtimes that keep something from the jobs before.
+                done = Mark(runtime, "the third job")
+                jobs.append(runtime.spawn(first))
+                await done.reached()
+                await _settle(runtime)
             return seen
 
         token = _VARIABLE.set("base")
         try:
-            assert self.run(main) == ["base", "base", "base"]
+            assert self.run(main) == ["base"] * 9
         finally:
             _VARIABLE.reset(token)
 

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from nonecorn_asyncio._runtime import AsyncioRuntime
 
 
+_AGAIN = 1.0
+"""Seconds until a listener that could not be opened again is tried once more."""
+
+
 def local_address(sock: socket.socket) -> tuple[str, Any] | None:
     """What every connection of a listener has for its own address; None where it must be asked
     per connection.
@@ -33,9 +37,8 @@ class AsyncioListening:
     """
 
     __slots__ = (
-        "_backlog", "_closed", "_paused", "_server", "_sock", "_starting", "accept", "address",
-        "is_unix", "runtime",
-        "send_buffer",
+        "_again", "_backlog", "_closed", "_paused", "_server", "_sock", "_starting", "accept",
+        "address", "is_unix", "runtime", "send_buffer",
     )  # fmt: skip
 
     def __init__(
@@ -56,6 +59,7 @@ class AsyncioListening:
         self._sock.setblocking(False)
         self._server: asyncio.AbstractServer | None = None
         self._starting: asyncio.Task[None] | None = None
+        self._again: asyncio.TimerHandle | None = None
         self._paused = False
         self._closed = False
         runtime.sockets.add(self)
@@ -69,7 +73,11 @@ class AsyncioListening:
         loop = self.runtime.loop
         sock = self._sock.dup()
         make = self._make_unix_server if self.is_unix else loop.create_server
-        server = await make(self._make_port, sock=sock, backlog=self._backlog)  # type: ignore[arg-type]
+        try:
+            server = await make(self._make_port, sock=sock, backlog=self._backlog)  # type: ignore[arg-type]
+        except OSError:
+            sock.close()
+            raise
         if self._closed or self._paused:
             server.close()
         else:
@@ -99,14 +107,26 @@ class AsyncioListening:
         """See `nonecorn.spi.Listening`."""
         if self._paused and not self._closed:
             self._paused = False
-            if self._starting is None or self._starting.done():
-                self._starting = self.runtime.loop.create_task(self.start())
+            self._begin()
+
+    def _begin(self) -> None:
+        if not (self._paused or self._closed) and (self._starting is None or self._starting.done()):
+            self._starting = self.runtime.loop.create_task(self._restart())
+
+    async def _restart(self) -> None:
+        try:
+            await self.start()
+        except OSError as error:  # no file descriptor is left, most likely
+            self.runtime.log.error("%r cannot accept yet: %s", self, error)  # noqa: TRY400
+            self._again = self.runtime.loop.call_later(_AGAIN, self._begin)
 
     def close(self) -> None:
         """See `nonecorn.spi.Listening`."""
         if not self._closed:
             self._closed = True
             self.runtime.sockets.discard(self)
+            if self._again is not None:
+                self._again.cancel()
             self._stop()
             self._sock.close()
 

@@ -76,6 +76,10 @@ class AsyncioPort:
         self.zero_copy = _SENDFILE is not None
         if listening.send_buffer != 65536:  # the loops' own default
             transport.set_write_buffer_limits(listening.send_buffer)
+        if self.runtime.detached:
+            self.protocol = _Nothing()
+            transport.abort()
+            return
         self.runtime.opened(self)
         try:
             self.protocol = protocol = listening.accept(self)
@@ -133,7 +137,8 @@ class AsyncioPort:
 
     def write(self, data: bytes) -> None:
         """See `nonecorn.spi.Port`. uvloop raises on a closed transport, asyncio warns; this
-        does neither."""
+        does neither.
+        """
         if not self._closing:
             self._transport.write(data)
 

@@ -8,6 +8,7 @@ deadline has passed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import logging
 import signal
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _HAS_EAGER = sys.version_info >= (3, 12)
+_ENDING = 2.0
+"""Seconds that cancelled tasks have to end when a runtime does."""
 
 
 class AsyncioWaiter:
@@ -57,6 +60,7 @@ class AsyncioRuntime:
         loop: The running loop.
         log: `nonecorn.error`.
         sockets: What listens or receives.
+        detached: It is over: a connection that the loop still brings is closed.
     """
 
     def __init__(self, name: str, *, eager: bool) -> None:
@@ -65,10 +69,14 @@ class AsyncioRuntime:
         self.log = logging.getLogger("nonecorn.error")
         self.ports: set[AsyncioPort] = set()
         self.sockets: set[AsyncioListening | AsyncioDatagramPort] = set()
+        self.detached = False
         self.clock = Clock(self.loop.time(), time.time())
         self.time = self.loop.time
         self._eager = eager and _HAS_EAGER and self.loop.get_task_factory() is None
         self._custom_tasks = self.loop.get_task_factory() is not None
+        # Also how the runtime knows its own tasks again, by identity: a set of them would cost
+        # two steps a request.
+        self._task_name = f"nonecorn-{name}"
         self._base = contextvars.copy_context()
         self._ticking: asyncio.TimerHandle | None = None
         self._signals: dict[int, Any] = {}
@@ -88,18 +96,28 @@ class AsyncioRuntime:
         """See `nonecorn.spi.Runtime`. The context is the worker's, not that of the task that
         happens to run.
         """
-        return asyncio.Task(function(), loop=self.loop, context=self._base.copy())  # type: ignore[arg-type]
+        return asyncio.Task(
+            function(),  # type: ignore[arg-type]
+            loop=self.loop,
+            name=self._task_name,
+            context=self._base.copy(),
+        )
 
     def _spawn_eager(self, function: Callable[[], Awaitable[None]], /) -> Job:
         return asyncio.Task(
             function(),  # type: ignore[arg-type]
             loop=self.loop,
+            name=self._task_name,
             context=self._base.copy(),
             eager_start=True,  # type: ignore[call-arg,unused-ignore]
         )
 
     def _spawn_custom(self, function: Callable[[], Awaitable[None]], /) -> Job:
-        return self.loop.create_task(function(), context=self._base.copy())  # type: ignore[arg-type]
+        return self.loop.create_task(
+            function(),  # type: ignore[arg-type]
+            name=self._task_name,
+            context=self._base.copy(),
+        )
 
     def waiter(self) -> Waiter:
         """See `nonecorn.spi.Runtime`."""
@@ -175,32 +193,58 @@ class AsyncioRuntime:
 
     def on_signal(self, signal_number: int, callback: Callable[[], None], /) -> None:
         """See `nonecorn.spi.Runtime`."""
+        previous = signal.getsignal(signal_number)
         try:
             self.loop.add_signal_handler(signal_number, callback)
-            self._signals[signal_number] = None
         except NotImplementedError:
             # Windows: the handler runs between two bytecodes of the main thread; the loop is
             # woken up for the callback.
             def handler(_number: int, _frame: object) -> None:
                 self.loop.call_soon_threadsafe(callback)
 
-            self._signals[signal_number] = signal.signal(signal_number, handler)
+            signal.signal(signal_number, handler)
+        self._signals.setdefault(signal_number, previous)
 
     async def detach(self) -> None:
-        """Close what is still open, each told of it, and undo what the loop would keep."""
+        """Close what is still open, each told of it, end the tasks, and undo what the loop would
+        keep.
+        """
+        self.detached = True
         for open_socket in list(self.sockets):
             open_socket.close()
+        try:
+            await self._end_tasks()
+        finally:
+            # Also where the caller's task was cancelled once more.
+            self._restore()
+
+    async def _end_tasks(self) -> None:
         for port in list(self.ports):
             port.abort()
-        while self.ports:
+        while self.ports:  # noqa: ASYNC110  # two ticks at most; there is nothing to be told by
             await asyncio.sleep(0)
+        current = asyncio.current_task()
+        tasks = [
+            task
+            for task in asyncio.all_tasks()
+            if task.get_name() is self._task_name and task is not current
+        ]
+        if not tasks:
+            return
+        for task in tasks:
+            task.cancel()
+        _, pending = await asyncio.wait(tasks, timeout=_ENDING)
+        for task in pending:
+            self.log.error("%r ignores its cancellation", task)
+
+    def _restore(self) -> None:
         if self._ticking is not None:
             self._ticking.cancel()
             self._ticking = None
         self.loop.set_exception_handler(self._other_handler)
         for number, previous in self._signals.items():
-            if previous is None:
+            with contextlib.suppress(NotImplementedError):
                 self.loop.remove_signal_handler(number)
-            else:
-                signal.signal(number, previous)
+            # None stands for a handler that Python did not install and cannot put back.
+            signal.signal(number, signal.SIG_DFL if previous is None else previous)
         self._signals.clear()

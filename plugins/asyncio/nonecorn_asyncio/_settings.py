@@ -16,5 +16,6 @@ class AsyncioSettings(Settings):
 
     eager_tasks: bool = setting(
         True,
-        help="Begin each request's task at once, where Python can (3.12 and later) and no task factory is set.",
+        help="Begin each request's task at once, where Python can (3.12 and later) and no task "
+        "factory is set.",
     )

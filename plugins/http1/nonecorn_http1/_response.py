@@ -105,7 +105,7 @@ class ResponseWriter:
         """Status line and fields, without what framing adds and without the empty line.
 
         Args:
-            status: Final status code, or 101.
+            status: Final status code.
             headers: The application's.
 
         Returns:
@@ -119,9 +119,13 @@ class ResponseWriter:
         try:
             found = self._remembered.get(key)
         except TypeError:
-            message = f"status {status!r} or a header of {headers!r} is of the wrong type"
-            raise LocalProtocolError(message) from None
+            # ASGI asks for pairs of any kind: lists, which cannot be looked up, are as good.
+            key = (status, _pairs(key[1]))
+            found = self._remembered.get(key)
         if found is None:
+            if type(status) is int and status < 200:
+                message = f"{status} begins no response: the final status code is 200 or above"
+                raise LocalProtocolError(message)
             found = self._build(status, key[1])
             if len(found[0]) <= _REMEMBERED_SIZE:
                 if len(self._remembered) >= _MOST_REMEMBERED:
@@ -134,6 +138,11 @@ class ResponseWriter:
             self._date = self._clock.date
             self._tail = b"%bdate: %b\r\n" % (self._common, self._date)
         return block + self._tail, length, close
+
+    def switching(self, headers: Iterable[Header]) -> bytes:
+        """The head of a 101 without what switches and without the empty line; see `head`."""
+        block, _, _, _ = self._build(101, tuple(headers))
+        return block + self._rest(block)
 
     def _build(self, status: int, headers: tuple[Any, ...]) -> tuple[bytes, int, bool, bool]:
         """The head's own bytes, its length, whether to close, and whether it has none of the
@@ -181,6 +190,24 @@ class ResponseWriter:
         return b"".join(
             line + b"\r\n" for line in lines if b"\n%b:" % line.partition(b":")[0] not in block
         )
+
+
+def _pairs(headers: tuple[Any, ...]) -> tuple[Header, ...]:
+    """The same with each pair as a tuple of bytes.
+
+    Raises:
+        LocalProtocolError: Something is neither.
+    """
+    pairs: list[Header] = []
+    for header in headers:
+        try:
+            name, value = header
+            hash((name, value))
+        except (TypeError, ValueError):
+            message = f"{header!r} is no header: a pair of bytes is"
+            raise LocalProtocolError(message) from None
+        pairs.append((name, value))
+    return tuple(pairs)
 
 
 def _content_length(value: bytes, before: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
 import time
 
 import pytest
@@ -71,6 +72,32 @@ def test_the_clock_stops_ticking_after_the_last_connection():
         trio.lowlevel.remove_instrument(steps)
         # One more tick finds that nobody is left; then there is the call above.
         assert steps.names.count("nonecorn.timers") <= 2
+
+    TrioWorker().run(main)
+
+
+def test_datagrams_after_idleness_find_a_fresh_clock():
+    async def main(runtime):
+        idle = Mark(runtime, "an idle second")
+        runtime.call_at(runtime.time() + 1.2, idle.set)
+        ages = []
+        received = Mark(runtime, "the datagram")
+
+        class Endpoint:
+            def datagrams_received(self, packets):
+                ages.append(runtime.time() - runtime.clock.now)
+                received.set()
+
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind(("127.0.0.1", 0))
+            port = await runtime.listen_datagrams(sock, lambda port: Endpoint())
+            assert repr(port) == f"<DatagramSocket open server={sock.getsockname()}>"
+            await idle.reached()
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                client.sendto(b"x", sock.getsockname())
+            await received.reached()
+            port.close()
+        assert ages[0] < 1
 
     TrioWorker().run(main)
 
