@@ -1,6 +1,6 @@
 """Make `.venv` with nonecorn, every plugin and the named dependency groups in it.
 
-    python3 scripts/environment.py [--lowest] [GROUP ...]
+    python3 scripts/environment.py [--uv] [--lowest] [GROUP ...]
 
 Needs Python and pip alone, and prints the path of the environment's interpreter. All
 distributions of this repository are installed by path in one pip command: pip then never asks an
@@ -34,6 +34,7 @@ def main() -> None:
     """Bring the environment up to date, and print its interpreter."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--lowest", action="store_true", help="lowest direct versions")
+    parser.add_argument("--uv", action="store_true", help="install by uv, which is quicker")
     parser.add_argument("groups", nargs="*", metavar="GROUP", help="as in pyproject.toml")
     arguments = parser.parse_args()
 
@@ -54,7 +55,8 @@ def main() -> None:
         if not python.exists() or before.get("python", wanted["python"]) != wanted["python"]:
             say(f"making {venv} for Python {wanted['python']}")
             create(venv)
-        install(venv, python, groups, lowest=arguments.lowest)
+        by_uv = arguments.uv or arguments.lowest
+        install(venv, python, groups, by_uv=by_uv, lowest=arguments.lowest)
         stamp.write_text(json.dumps(wanted), encoding="utf-8")
     print(python)
 
@@ -132,18 +134,20 @@ def create(venv: Path) -> None:
     run([sys.executable, "-m", "venv", "--clear", *pip, str(venv)])
 
 
-def install(venv: Path, python: Path, groups: list[str], *, lowest: bool) -> None:
+def install(venv: Path, python: Path, groups: list[str], *, by_uv: bool, lowest: bool) -> None:
     """Install everything in one command."""
     say(f"installing nonecorn, its plugins and {', '.join(groups) or 'no group'} into {venv}")
     listing = venv / "nonecorn-requirements.txt"
     listing.write_text("\n".join(requirements(groups)) + "\n", encoding="utf-8")
-    if lowest:
-        run([*pip_of(python), "install", "--quiet", "-c", str(ROOT / "constraints.txt"), "uv"])
-        uv = [str(python), "-m", "uv", "pip", "install", "--quiet", "--python", str(python)]
-        run([*uv, "--resolution", "lowest-direct", "-r", str(listing)])
-    else:
-        constraints = ["-c", str(ROOT / "constraints.txt")]
-        run([*pip_of(python), "install", "--quiet", *constraints, "-r", str(listing)])
+    pip = [*pip_of(python), "install", "--quiet"]
+    tested = ["-c", str(ROOT / "constraints.txt")]
+    if not by_uv:
+        run([*pip, *tested, "-r", str(listing)])
+        return
+    run([*pip, *tested, "uv"])
+    versions = ["--resolution", "lowest-direct"] if lowest else tested
+    uv = [str(python), "-m", "uv", "pip", "install", "--quiet", "--python", str(python)]
+    run([*uv, *versions, "-r", str(listing)])
 
 
 def pip_of(python: Path) -> list[str]:

@@ -84,6 +84,7 @@ async def serve(
             target,
             trigger=shutdown_trigger,
             ready=_when_ready(plan, bindings, ready, signals=False),
+            stopping=bindings.close,
         )
         with pid_file(plan.server.pid):
             async with worker.attach() as runtime:
@@ -133,6 +134,7 @@ def serve_plan(
             signals=held.active,
             trigger=trigger,
             ready=_when_ready(plan, bindings, ready, signals=held.active),
+            stopping=bindings.close,
         )
         with pid_file(plan.server.pid) as remove_pid_file:
 

@@ -56,6 +56,8 @@ class Host:
         signals: Stop on SIGINT and SIGTERM; only in the main thread.
         trigger: Async function whose return asks for a stop.
         ready: Called once connections are accepted.
+        stopping: Called once they are not any more: who has no other use for the listening sockets
+            closes them, so that new clients are refused instead of waiting in their backlog.
 
     Raises:
         NonecornError: A part of the plan cannot be had, or has no use for its settings.
@@ -70,12 +72,14 @@ class Host:
         signals: bool = False,
         trigger: Callable[[], Awaitable[Any]] | None = None,
         ready: Callable[[], None] | None = None,
+        stopping: Callable[[], None] | None = None,
     ) -> None:
         self._plan = plan
         self._bindings = bindings
         self._signals = signals
         self._trigger = trigger
         self._ready = ready
+        self._stopping = stopping
         self._log = logging.getLogger("nonecorn.error")
         context = app_context(plan)
         self._negotiable = load_negotiable(plan)
@@ -198,6 +202,8 @@ class Host:
             await self._stop.wait()
             self._stage = _DRAINING
             connections.close_listeners()
+            if self._stopping is not None:
+                self._stopping()
             self._tell_stopping(runtime)
             if self._stops > 1:
                 draining.hurry()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PATIENCE = 5.0
+PATIENCE = 3.0
 """Seconds from the end of the worker to the end of the process."""
 
 

@@ -6,6 +6,7 @@ it segments them (Linux: UDP_SEGMENT, udp(7)); elsewhere, and for everything els
 
 from __future__ import annotations
 
+import errno
 import struct
 import sys
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ _MAX_DATAGRAM = 65535
 _SOL_UDP = 17
 _UDP_SEGMENT = 103
 _MAX_SEGMENTS = 64  # UDP_MAX_SEGMENTS of the kernels that introduced it
+_NO_SEGMENTS = (errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP)
 _MAX_PAYLOAD = 65000  # what is segmented must fit one IP datagram first, headers included
 
 
@@ -80,8 +82,10 @@ class DatagramBatches:
             self._sock.sendmsg(packets, control, 0, address)
         except (BlockingIOError, InterruptedError):
             pass
-        except OSError:
-            # An old kernel, a device without checksums (EIO), a bad address: one at a time tells.
-            self._segments = False
+        except OSError as error:
+            # Only what says that segments cannot be had ends them for good: an old kernel, a device
+            # without checksums. A bad address is one peer's, who could otherwise slow all others.
+            if error.errno in _NO_SEGMENTS:
+                self._segments = False
             return False
         return True

@@ -26,7 +26,9 @@ def options(worker: str, engine: str) -> list[str]:
 
 
 @contextmanager
-def probe(worker: str, engine: str = "h11", *args: str, clean: bool = True) -> Iterator[ServeProcess]:
+def probe(
+    worker: str, engine: str = "h11", *args: str, clean: bool = True
+) -> Iterator[ServeProcess]:
     """The probe application, served. It must end by itself and without a traceback."""
     arguments = ["--app-dir", str(HERE), *options(worker, engine), *args]
     with ServeProcess("probe:app", arguments, cwd=HERE) as server:
@@ -76,5 +78,3 @@ def write(tmp_path: Path) -> Callable[[str, str], Path]:
         return path
 
     return _write
-
-

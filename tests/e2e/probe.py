@@ -104,7 +104,9 @@ async def missing(scope, receive, send):
 
 @route("/")
 async def hello(scope, receive, send):
-    await respond(send, b"hello", headers=[(b"content-type", b"text/plain")])
+    await respond(
+        send, b"hello", headers=[(b"content-type", b"text/plain"), (b"content-length", b"5")]
+    )
 
 
 @route("/echo")
@@ -153,7 +155,7 @@ async def tag(scope, receive, send):
     tags = [value for name, value in scope["headers"] if name == b"x-tag"]
     body = b"".join([piece async for piece in pieces(receive)])
     await checkpoint()
-    await respond(send, b" ".join([*tags, scope["query_string"], body]))
+    await respond(send, b" ".join(filter(None, [*tags, scope["query_string"], body])))
 
 
 # The surroundings of an application ---------------------------------------------------------------

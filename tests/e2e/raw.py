@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from nonecorn.testing import RawResponse, read_responses
 from nonecorn.testing.wire import BadResponseError
+
+T = TypeVar("T")
+PATIENCE = 20.0
 
 
 def get(path: str = "/", *fields: str, method: str = "GET") -> bytes:
@@ -41,3 +47,11 @@ def reset(sock: socket.socket) -> None:
     """Close with a RST instead of a FIN."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
+
+
+def settled(look: Callable[[], T], expected: T) -> T:
+    """What `look` gives once it is `expected`, or after much patience."""
+    deadline = time.monotonic() + PATIENCE
+    while (found := look()) != expected and time.monotonic() < deadline:
+        pass
+    return found

@@ -31,6 +31,7 @@ from nonecorn.spi import (
     Context,
     Headers,
     Port,
+    Protocol,
     RemoteProtocolError,
     RequestRecord,
     StreamFactory,
@@ -38,7 +39,7 @@ from nonecorn.spi import (
 )
 from nonecorn_http1 import _rules as rules
 from nonecorn_http1._chunked import ChunkedReader
-from nonecorn_http1._exchange import Http1Exchange
+from nonecorn_http1._exchange import ENDED, NO_TUNNEL, OPEN, Http1Exchange
 from nonecorn_http1._fields import Fields, understand
 from nonecorn_http1._reader import FieldReader, ParseFields
 from nonecorn_http1._response import ResponseWriter, status_line
@@ -48,6 +49,9 @@ _STATES = ("head", "length", "chunked", "complete", "raw", "discard")
 
 _EMPTY_LINES = 2
 _CR = 13
+_LARGE = 8192
+"""More than this that waits is kept so that taking from its front moves nothing."""
+_CHUNKED_AT_ONCE = 65536
 _NO_FIELDS: Fields = ([], True, -1, False, False, b"")
 
 
@@ -84,10 +88,11 @@ class Http1Connection(Http1Exchange):
         self._method = ""
         self._keep_alive = True
         self._peer_ended = False
-        self._chunked_out = False
+        self._expecting = False
+        self._framing = 0
         self._trailers_due = False
         self._responding = False
-        self._raw = False
+        self._tunnel = NO_TUNNEL
         self._upgrade_token = b""
         self._blocked = None
         self._stalled_at = 0
@@ -121,9 +126,10 @@ class Http1Connection(Http1Exchange):
                 pending += data
                 if pending.find(b"\r\n\r\n", max(0, len(pending) - len(data) - 3)) < 0:
                     self._head_incomplete(first=False)
-                    return
-                data = bytes(pending)
-            elif (
+                else:
+                    self._process()
+                return
+            if (
                 data[0] != _CR
                 and data[-4:] == b"\r\n\r\n"
                 and data.find(b"\r\n\r\n") == len(data) - 4
@@ -141,8 +147,11 @@ class Http1Connection(Http1Exchange):
             self._body_received(data, not self._body_left)
         elif reading == COMPLETE:
             # A pipelined request, or its beginning, waits; and so does the client, when it is much.
-            self._pending += data
-            if len(self._pending) > self._limits.head_size:
+            pending = self._pending
+            if not isinstance(pending, bytearray):
+                self._pending = pending = bytearray(pending)
+            pending += data
+            if len(pending) > self._limits.head_size:
                 self._pause()
         elif reading == RAW:
             self._body_received(data, end=False)
@@ -163,10 +172,12 @@ class Http1Connection(Http1Exchange):
         if self._reading == RAW and stream is not None:
             self._reading = DISCARD
             stream.feed(b"", True)
-            return True
+            if self._tunnel != ENDED:
+                return True
+            self.stream = None
         # Nothing to answer, or a request that was cut short and cannot be (section 8).
-        self._reading = DISCARD
         self._end_stream("client-gone")
+        self._wind_down()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -186,7 +197,7 @@ class Http1Connection(Http1Exchange):
         if self.stream is not None:
             self.stream.blocked = self._blocked
         self._stalled_at = self._port.buffered()
-        self._set_deadline()
+        self.deadline = self._after(self._limits.write_timeout)
 
     def resume_writing(self) -> None:
         """See `nonecorn.spi.Protocol`."""
@@ -202,38 +213,45 @@ class Http1Connection(Http1Exchange):
 
     def sweep(self) -> None:
         """See `nonecorn.spi.Protocol`."""
+        limits = self._limits
         stream = self.stream
-        if self._blocked is not None:
+        reading = self._reading
+        if self._blocked is not None or (stream is None and reading == DISCARD):
+            # What was sent is to be taken: a slow client may go on, one that takes nothing may not.
             buffered = self._port.buffered()
             if buffered >= self._stalled_at:
                 self._end_stream("write-timeout")
                 self._abort()
                 return
             self._stalled_at = buffered
-            self._set_deadline()
-        elif self._reading == DISCARD and stream is None:
-            self._abort()
+            self.deadline = self._after(limits.write_timeout if buffered else limits.close_timeout)
         elif stream is None:
-            if self._reading == HEAD and not self._pending:
+            if reading == HEAD and not self._pending:
                 self._close()
-            elif self._reading == HEAD:
+            elif reading == HEAD:
                 self._refuse(RemoteProtocolError(408, "head-timeout"))
             else:
                 self._linger()
-        elif (
-            self._reading in (LENGTH, CHUNKED)
-            and not self._paused
-            and self._app_deadline > self._now()
-        ):
-            self._refuse(RemoteProtocolError(408, "body-timeout"))
-        else:
+        elif self._app_deadline <= self._now():
             self._app_deadline = self.deadline = NEVER
             stream.expire()
+        elif self._tunnel == ENDED:
+            self._end_stream("client-gone")
+            self._abort()
+        elif reading in (LENGTH, CHUNKED) and not self._paused and not stream.expect_continue:
+            self._refuse(RemoteProtocolError(408, "body-timeout"))
+        else:
+            # It is not the client that is waited for: it may be waiting for our 100 itself.
+            self._set_deadline()
 
     def shutdown(self) -> None:
         """See `nonecorn.spi.Protocol`."""
-        self._keep_alive = False
-        if self.stream is None and self._reading == HEAD and not self._pending:
+        self._keep_alive = self._expecting = False
+        if self.stream is not None or self._reading == DISCARD:
+            return
+        if self._reading != HEAD:
+            self._linger()
+        elif not self._pending:
             self._close()
 
     # From head to stream --------------------------------------------------------------------------
@@ -260,16 +278,17 @@ class Http1Connection(Http1Exchange):
                         self._pending = b""
                         self._open(bytes(pending))
                     else:
-                        self._pending = pending[end:]
-                        self._open(bytes(pending[:end]))
+                        head = bytes(pending[:end])
+                        self._pending = _after_front(pending, end)
+                        self._open(head)
                 elif reading == LENGTH:
                     data = bytes(pending[: self._body_left])
-                    self._pending = pending[self._body_left :]
+                    self._pending = _after_front(pending, len(data))
                     self._body_left -= len(data)
                     self._body_received(data, not self._body_left)
                 elif reading == CHUNKED:
-                    self._pending = b""
-                    self._chunks_received(bytes(pending))
+                    used = self._chunks_received(bytes(pending[:_CHUNKED_AT_ONCE]))
+                    self._pending = _after_front(self._pending, used)
                 elif reading == RAW:
                     self._pending = b""
                     self._body_received(bytes(pending), end=False)
@@ -287,7 +306,7 @@ class Http1Connection(Http1Exchange):
         pending = self._pending
         if pending[:2] == b"\r\n" and self._empty_lines < _EMPTY_LINES:
             self._empty_lines += 1
-            self._pending = pending[2:]
+            self._pending = _after_front(pending, 2)
             return bool(self._pending)
         if len(pending) == 1:
             self._head_incomplete(first=True)
@@ -337,6 +356,7 @@ class Http1Connection(Http1Exchange):
         context = self._context
         factory = context.http
         has_body = chunked or length > 0
+        expects = expects and has_body
         if has_body:
             self._expect_body(length, chunked)
         else:
@@ -351,10 +371,15 @@ class Http1Connection(Http1Exchange):
         self.stream = stream = factory(
             context, self, self._port, version, method, path, query, headers, has_body
         )
-        if expects and has_body:
+        if expects:
+            # Without the 100 there may come a body or none (RFC 9110 section 10.1.1), and nothing
+            # after it could be read: the response will say close, unless the body is there by then.
             stream.expect_continue = True
+            self._expecting = self._keep_alive
+            self._keep_alive = False
         if self._blocked is not None:
             stream.blocked = self._blocked
+            self.deadline = self._after(limits.write_timeout)
         stream.job = context.runtime.spawn(stream.run)
 
     def _read_fields(self, head: bytes, block: bytes, version: str) -> Fields:
@@ -397,6 +422,7 @@ class Http1Connection(Http1Exchange):
             stream_factory = context.stream_upgrades.get(token)
             if stream_factory is not None:
                 if has_body:
+                    self._reading = HEAD
                     raise RemoteProtocolError(400, "upgrade-with-body")
                 self._upgrade_token = token
                 self._keep_alive = False
@@ -414,14 +440,16 @@ class Http1Connection(Http1Exchange):
                     return None
         return None
 
-    def _hand_over(self, protocol: object) -> None:
+    def _hand_over(self, protocol: Protocol) -> None:
         rest = bytes(self._pending)
         self._pending = b""
         self._reading = DISCARD
         self.deadline = NEVER
-        self._port.set_protocol(protocol)  # type: ignore[arg-type]
+        self._port.set_protocol(protocol)
+        if self._blocked is not None:
+            protocol.pause_writing()
         if rest:
-            protocol.data_received(rest)  # type: ignore[attr-defined]
+            protocol.data_received(rest)
 
     # Body -----------------------------------------------------------------------------------------
 
@@ -431,19 +459,22 @@ class Http1Connection(Http1Exchange):
             # The response was complete before the request; the little that was left of it is
             # dropped.
             if end:
+                self._reading = COMPLETE
                 self._next()
             return
         self._unread += len(data)
         if end:
             self._reading = COMPLETE
-            self.deadline = self._app_deadline
+            if self._blocked is None:
+                self.deadline = self._app_deadline
         elif self._reading != RAW:
             self._set_deadline()
         stream.feed(data, end)
         if self._unread > self._limits.receive_buffer and not end:
             self._pause()
 
-    def _chunks_received(self, data: bytes) -> None:
+    def _chunks_received(self, data: bytes) -> int:
+        """Read on in a chunked body. Returns how much of `data` belonged to it."""
         chunks = self._chunks
         assert chunks is not None  # CHUNKED has one
         body, rest = chunks.feed(data)
@@ -454,11 +485,10 @@ class Http1Connection(Http1Exchange):
         if limit and self._received > limit:
             if self.stream is None:
                 self._linger()
-                return
+                return len(data)
             raise RemoteProtocolError(413, "body-too-large")
         if chunks.done:
             self._chunks = None
-            self._pending = rest
             if self.stream is not None and chunks.trailers:
                 self.stream.feed_trailers(chunks.trailers)
             self._body_received(body, end=True)
@@ -466,12 +496,13 @@ class Http1Connection(Http1Exchange):
             self._body_received(body, end=False)
         else:
             self._set_deadline()
+        return len(data) - len(rest)
 
     def consumed(self, stream: object, count: int) -> None:
         """See `nonecorn.spi.Exchange`."""
         self._unread -= count
-        if self._paused and self._unread <= self._limits.receive_buffer // 2:
-            self._resume()
+        if self._paused:
+            self._resume_if_room()
 
     def _pause(self) -> None:
         if not self._paused:
@@ -485,10 +516,25 @@ class Http1Connection(Http1Exchange):
             self._port.resume_reading()
             self._set_deadline()
 
+    def _resume_if_room(self) -> None:
+        """Read on, unless requests that wait, or a body that nobody has received, are much already."""
+        limits = self._limits
+        if len(self._pending) <= limits.head_size and self._unread <= limits.receive_buffer // 2:
+            self._resume()
+
+    def _body_asked_for(self) -> None:
+        self._keep_alive, self._expecting = self._expecting, False
+        self._set_deadline()
+
+    def _expectation_met(self) -> bool:
+        if self._expecting and self._reading == COMPLETE:
+            self._keep_alive, self._expecting = True, False
+            return True
+        return False
+
     # Ends -----------------------------------------------------------------------------------------
 
     def _response_done(self) -> None:
-        stream = self.stream
         self.stream = None
         self._responding = False
         reading = self._reading
@@ -499,7 +545,6 @@ class Http1Connection(Http1Exchange):
         elif (
             self._keep_alive
             and reading in (LENGTH, CHUNKED)
-            and not (stream is not None and stream.expect_continue)
             and (reading == CHUNKED or self._body_left <= self._limits.receive_buffer)
         ):
             # What is left of the body is little, or may be: reading it costs less than a new
@@ -523,22 +568,28 @@ class Http1Connection(Http1Exchange):
         self._unread = 0
         self._empty_lines = 0
         self.deadline = self._after(self._limits.keep_alive_timeout)
-        if self._paused:
-            self._resume()
         if self._pending:
             self._process()
-        if self._peer_ended:
-            if self.stream is not None:
-                self.stream.half_close()
-            elif self._reading == HEAD:
-                self._close()
+        if self._paused:
+            self._resume_if_room()
+        if self._peer_ended and not self._processing and not self.eof_received():
+            self._close()
 
-    def _tunnel_done(self) -> None:
-        self.stream = None
+    def _tunnel_opened(self) -> None:
+        self._tunnel = OPEN
+        # The application has answered the request; how long it talks is its own business.
+        self._app_deadline = NEVER
+        self._set_deadline()
+
+    def _tunnel_ended(self) -> None:
+        """Our direction has ended; the peer has `limits.close_timeout` to end its own."""
+        self._tunnel = ENDED
         if self._peer_ended:
+            self.stream = None
             self._close()
         else:
-            self._linger()
+            self._port.write_eof()
+            self._set_deadline()
 
     def _refuse(self, error: RemoteProtocolError) -> None:
         """Answer what cannot be served, if nothing was answered yet, and serve nothing more."""
@@ -592,19 +643,26 @@ class Http1Connection(Http1Exchange):
                 stream.blocked.set()
 
     def _close(self) -> None:
-        self._reading = DISCARD
-        self.deadline = self._after(self._limits.write_timeout)
+        self._wind_down()
         self._port.close()
 
     def _linger(self) -> None:
         """Close so that the client can read what was sent to it: our direction first, then the
         rest (RFC 9112 section 9.6).
         """
-        self._reading = DISCARD
-        self._pending = b""
+        self._wind_down()
         self._resume()
         self._port.write_eof()
-        self.deadline = self._after(self._limits.close_timeout)
+
+    def _wind_down(self) -> None:
+        """Serve nothing more; what is buffered still leaves, and then the peer is to close."""
+        limits = self._limits
+        self._reading = DISCARD
+        self._pending = b""
+        self._stalled_at = self._port.buffered()
+        self.deadline = self._after(
+            limits.write_timeout if self._stalled_at else limits.close_timeout
+        )
 
     def _abort(self) -> None:
         self._reading = DISCARD
@@ -621,12 +679,16 @@ class Http1Connection(Http1Exchange):
         return self._context.runtime.clock.now + timeout if timeout else NEVER
 
     def _set_deadline(self) -> None:
-        """The deadline that fits the state, counted from now."""
+        """The deadline that fits the state, counted from now; only `sweep` moves that of a client
+        that is to take what was sent.
+        """
         limits = self._limits
-        if self._blocked is not None:
-            self.deadline = self._after(limits.write_timeout)
-        elif self._reading in (LENGTH, CHUNKED) and not self._paused:
+        if self._blocked is not None or (self.stream is None and self._reading == DISCARD):
+            return
+        if self._reading in (LENGTH, CHUNKED) and not self._paused:
             self.deadline = min(self._after(limits.body_timeout), self._app_deadline)
+        elif self._tunnel == ENDED:
+            self.deadline = self._after(limits.close_timeout)
         elif self.stream is not None:
             self.deadline = self._app_deadline
         elif self._reading == HEAD:
@@ -635,6 +697,16 @@ class Http1Connection(Http1Exchange):
             )
         else:
             self.deadline = self._after(limits.close_timeout)
+
+
+def _after_front(data: bytes | bytearray, count: int) -> bytes | bytearray:
+    """`data` without its first bytes: each of many pipelined requests is taken off the front."""
+    if len(data) < _LARGE:
+        return data[count:]
+    if not isinstance(data, bytearray):
+        data = bytearray(data)
+    del data[:count]
+    return data
 
 
 def _nowhere(data: bytes) -> None:

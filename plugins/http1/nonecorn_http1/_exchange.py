@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 _JOINED_BODY = 65536
 """Up to this size a copy costs less than a second system call."""
 
+# How the body of a response goes out: as it is, in chunks, or not at all.
+_PLAIN, _CHUNKS, _NOTHING = range(3)
+
+# Whether the connection carries raw bytes, and whether we have ended our direction of it.
+NO_TUNNEL, OPEN, ENDED = range(3)
+
 
 class Http1Exchange:
     """The Exchange of one HTTP/1.1 connection; `Http1Connection` completes it.
@@ -41,12 +47,13 @@ class Http1Exchange:
         "_app_deadline",
         "_blocked",
         "_body_left",
-        "_chunked_out",
         "_chunks",
         "_context",
         "_empty_lines",
+        "_expecting",
         "_fields",
         "_fields_block",
+        "_framing",
         "_keep_alive",
         "_limits",
         "_method",
@@ -55,7 +62,6 @@ class Http1Exchange:
         "_pending",
         "_port",
         "_processing",
-        "_raw",
         "_reader",
         "_reading",
         "_received",
@@ -63,6 +69,7 @@ class Http1Exchange:
         "_responding",
         "_stalled_at",
         "_trailers_due",
+        "_tunnel",
         "_unread",
         "_upgrade_token",
         "_version",
@@ -76,19 +83,20 @@ class Http1Exchange:
     _app_deadline: float
     _blocked: Waiter | None
     _body_left: int
-    _chunked_out: bool
     _chunks: ChunkedReader | None
     _context: Context
+    _expecting: bool
     _fields: Fields
     _fields_block: bytes
+    _framing: int
     _keep_alive: bool
     _method: str
     _pending: bytes | bytearray
     _port: Port
-    _raw: bool
     _reader: FieldReader
     _responding: bool
     _trailers_due: bool
+    _tunnel: int
     _upgrade_token: bytes
     _version: str
     _write: Callable[[bytes], None]
@@ -113,8 +121,9 @@ class Http1Exchange:
             return
         head, length, close = self._writer.head(status, headers)
         done = end and not trailers
-        chunked = False
+        framing = _PLAIN
         if status in WITHOUT_BODY or self._method == "HEAD":
+            framing = _NOTHING
             body = b""
             stream.remaining = 0
             ending = b"\r\n"
@@ -130,7 +139,7 @@ class Http1Exchange:
             ending = b"content-length: %d\r\n\r\n" % len(body)
         elif self._version == "1.1":
             stream.remaining = -1
-            chunked = True
+            framing = _CHUNKS
             ending = b"transfer-encoding: chunked\r\n\r\n"
             if body:
                 body = b"%x\r\n%b\r\n" % (len(body), body)
@@ -140,17 +149,18 @@ class Http1Exchange:
             stream.remaining = -1
             self._keep_alive = False
             ending = b"\r\n"
-        self._chunked_out = chunked
+        self._framing = framing
         self._trailers_due = trailers
         if close or self._context.draining:
-            self._keep_alive = False
-        if not self._keep_alive:
+            self._keep_alive = self._expecting = False
+        if not self._keep_alive and not self._expectation_met():
             ending = b"connection: close\r\n" + ending
         elif self._version == "1.0":
             ending = b"connection: keep-alive\r\n" + ending
         if len(body) < _JOINED_BODY:
             self._write(head + ending + body)
         else:
+            body = bytes(body)  # or raise before the head has left
             self._write(head + ending)
             self._write(body)
         if done:
@@ -162,25 +172,26 @@ class Http1Exchange:
         """See `nonecorn.spi.Exchange`."""
         if stream is not self.stream:
             return
-        if self._raw:
-            if data:
-                self._write(data)
-            if end:
-                self._tunnel_done()
+        if self._tunnel:
+            if self._tunnel == OPEN:
+                if data:
+                    self._write(data)
+                if end:
+                    self._tunnel_ended()
             return
         done = end and not self._trailers_due
-        if self._chunked_out:
+        framing = self._framing
+        if framing == _CHUNKS:
             if data:
                 last = b"\r\n0\r\n\r\n" if done else b"\r\n"
                 self._write(b"".join((b"%x\r\n" % len(data), data, last)))
             elif done:
                 self._write(b"0\r\n\r\n")
-        elif self._method != "HEAD" and stream.remaining >= 0:
-            self._count(stream, len(data), end)
+        elif framing == _PLAIN:
+            if stream.remaining >= 0:
+                self._count(stream, len(data), end)
             if data:
                 self._write(data)
-        elif data and self._method != "HEAD":
-            self._write(data)
         if done:
             self._response_done()
 
@@ -188,12 +199,13 @@ class Http1Exchange:
         """See `nonecorn.spi.Exchange`."""
         if stream is not self.stream:
             return
-        if self._method == "HEAD":
+        framing = self._framing
+        if framing == _NOTHING:
             count = 0
         elif stream.remaining >= 0:
             self._count(stream, count, end)
         if count:
-            if self._chunked_out:
+            if framing == _CHUNKS:
                 self._write(b"%x\r\n" % count)
             sent = await self._port.sendfile(file, offset, count)
             if sent != count:
@@ -202,10 +214,10 @@ class Http1Exchange:
                 self.reset(stream)
                 message = f"the file ended {count - sent} bytes before the response did"
                 raise LocalProtocolError(message)
-            if self._chunked_out:
+            if framing == _CHUNKS:
                 self._write(b"\r\n")
         if end and stream is self.stream and not self._trailers_due:
-            if self._chunked_out:
+            if framing == _CHUNKS:
                 self._write(b"0\r\n\r\n")
             self._response_done()
 
@@ -218,13 +230,15 @@ class Http1Exchange:
         if status == 103 and not self._context.settings_of(Http1Settings).early_hints:
             return
         self._write(b"%b%b\r\n" % (status_line(status), lines))
+        if status == 100:
+            self._body_asked_for()
 
     def trailers(self, stream: Stream, headers: Iterable[Header]) -> None:
         """See `nonecorn.spi.Exchange`: they follow the last chunk (RFC 9112 section 7.1.2)."""
         if stream is not self.stream:
             return
         lines = field_lines(headers)
-        if self._chunked_out:
+        if self._framing == _CHUNKS:
             self._write(b"0\r\n%b\r\n" % lines)
         self._response_done()
 
@@ -237,10 +251,10 @@ class Http1Exchange:
         """
         if stream is not self.stream:
             return
-        head, _, _ = self._writer.head(101, headers)
+        head = self._writer.switching(headers)
         self._write(b"%bconnection: upgrade\r\nupgrade: %b\r\n\r\n" % (head, self._upgrade_token))
-        self._raw = True
         self._responding = True
+        self._tunnel_opened()
 
     def reset(self, stream: Stream) -> None:
         """See `nonecorn.spi.Exchange`: an aborted connection is the only way to say so in
@@ -264,7 +278,16 @@ class Http1Exchange:
     def _response_done(self) -> None:
         raise AssertionError  # pragma: no cover  # Http1Connection defines it
 
-    def _tunnel_done(self) -> None:
+    def _expectation_met(self) -> bool:
+        raise AssertionError  # pragma: no cover
+
+    def _body_asked_for(self) -> None:
+        raise AssertionError  # pragma: no cover
+
+    def _tunnel_opened(self) -> None:
+        raise AssertionError  # pragma: no cover
+
+    def _tunnel_ended(self) -> None:
         raise AssertionError  # pragma: no cover
 
     def _abort(self) -> None:

@@ -29,6 +29,7 @@ _LEARNED: dict[bytes, bytes | int] = {
     b"upgrade": _DROP,
 }
 _MOST_LEARNED = 1024
+_LEARNED_SIZE = 128
 _MOST_REMEMBERED = 512
 _REMEMBERED_SIZE = 1024
 
@@ -66,7 +67,7 @@ def _learn(name: Any) -> bytes | int:
     lower = name.lower()
     known = _LEARNED.get(lower)
     prefix = known if known is not None else lower + b": "
-    if len(_LEARNED) < _MOST_LEARNED:
+    if len(_LEARNED) < _MOST_LEARNED and len(name) <= _LEARNED_SIZE:
         _LEARNED[name] = prefix
     return prefix
 
@@ -123,10 +124,11 @@ class ResponseWriter:
             key = (status, _pairs(key[1]))
             found = self._remembered.get(key)
         if found is None:
-            if type(status) is int and status < 200:
-                message = f"{status} begins no response: the final status code is 200 or above"
-                raise LocalProtocolError(message)
             found = self._build(status, key[1])
+            if found[0].startswith(b"HTTP/1.1 1"):
+                # RFC 9110 section 15.2: after it the client would wait for the final one.
+                message = f"{status} cannot be the status of a response: 200 and above can"
+                raise LocalProtocolError(message)
             if len(found[0]) <= _REMEMBERED_SIZE:
                 if len(self._remembered) >= _MOST_REMEMBERED:
                     self._remembered.clear()

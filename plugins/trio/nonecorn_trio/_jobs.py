@@ -10,12 +10,14 @@ job brings its own.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import trio
+from trio.lowlevel import Abort, RaiseCancelT, wait_task_rescheduled
 
 _logger = logging.getLogger("nonecorn.error")
 _MAX_FREE = 256
@@ -39,35 +41,30 @@ class Jobs:
 
     def spawn(self, function: Callable[[], Awaitable[None]], /) -> Job:
         """Start a job; it begins to run when trio next runs its tasks."""
-        job = Job(self, function)
-        # `start_soon` copies the current context, which may be another job's: enter the base
-        # context.
-        while self._free:
+        # `start_soon` copies the current context, which may be another job's: enter the base one.
+        if self._free:
             berth = self._free.pop()
-            if not berth.cancel_scope.cancel_called:
-                job.berth = berth
-                start: Any = berth.start_soon
-                self._context.run(start, job.run, name="nonecorn.job")
-                return job
-        self._context.run(self._start, self._keep_berth, job, name="nonecorn.berth")
-        return job
-
-    def release(self, berth: trio.Nursery) -> None:
-        """A job leaves its berth, unspoilt."""
-        if len(self._free) < _MAX_FREE:
-            self._free.append(berth)
+            start: Any = berth.start_soon
+            job = Job(function, self._free, berth)
+            self._context.run(start, job.run, name="nonecorn.job")
         else:
-            berth.cancel_scope.cancel()
+            job = Job(function, self._free, None)
+            self._context.run(self._start, self._keep_berth, job, name="nonecorn.berth")
+        return job
 
     async def _keep_berth(self, job: Job) -> None:
         self._berths += 1
         try:
             async with trio.open_nursery() as berth:
-                job.berth = berth
-                if job.cancelled:
-                    berth.cancel_scope.cancel()
-                berth.start_soon(job.run, name="nonecorn.job")
-                await trio.sleep_forever()
+
+                def spoilt(_raise_cancel: RaiseCancelT) -> Abort:
+                    # trio calls this as it cancels the nursery: no job is put into it from now on.
+                    with contextlib.suppress(ValueError):
+                        self._free.remove(berth)
+                    return Abort.SUCCEEDED
+
+                job.board(berth)
+                await wait_task_rescheduled(spoilt)
         except BaseException as error:  # noqa: BLE001  # trio's word on a job that left a scope open
             _report(error, job)
         finally:
@@ -80,26 +77,39 @@ class Jobs:
 class Job:
     """See `nonecorn.spi.Job`.
 
-    Attributes:
-        berth: The nursery that it runs in; None before it has one, and once it is done.
-        cancelled: `cancel` was called while it was not done.
+    Args:
+        function: What to run.
+        free: Where the berth goes when the job leaves it unspoilt.
+        berth: The nursery that it runs in; None if `board` brings it.
     """
 
-    __slots__ = ("_done", "_function", "_jobs", "berth", "cancelled")
+    __slots__ = ("_berth", "_cancelled", "_done", "_free", "_function")
 
-    def __init__(self, jobs: Jobs, function: Callable[[], Awaitable[None]]) -> None:
-        self._jobs = jobs
+    def __init__(
+        self,
+        function: Callable[[], Awaitable[None]],
+        free: list[trio.Nursery],
+        berth: trio.Nursery | None,
+    ) -> None:
         self._function = function
+        self._free = free
+        self._berth = berth
+        self._cancelled = False
         self._done = False
-        self.berth: trio.Nursery | None = None
-        self.cancelled = False
 
     def cancel(self) -> None:
         """Let `trio.Cancelled` be raised at the job's next checkpoint."""
         if not self._done:
-            self.cancelled = True
-            if self.berth is not None:
-                self.berth.cancel_scope.cancel()
+            self._cancelled = True
+            if self._berth is not None:
+                self._berth.cancel_scope.cancel()
+
+    def board(self, berth: trio.Nursery) -> None:
+        """Start in a berth of its own, which runs in the context that is current."""
+        self._berth = berth
+        if self._cancelled:
+            berth.cancel_scope.cancel()
+        berth.start_soon(self.run, name="nonecorn.job")
 
     async def run(self) -> None:
         """The task: the function, whose errors are logged."""
@@ -111,13 +121,16 @@ class Job:
             _report(error, self)
         finally:
             self._done = True
-            berth, self.berth = self.berth, None
-            if berth is not None and not self.cancelled:
-                self._jobs.release(berth)
+            berth = self._berth
+            if berth is not None and not self._cancelled:
+                if len(self._free) < _MAX_FREE:
+                    self._free.append(berth)
+                else:
+                    berth.cancel_scope.cancel()
 
     def __repr__(self) -> str:
         name = getattr(self._function, "__qualname__", repr(self._function))
-        state = "done" if self._done else "cancelled" if self.cancelled else "running"
+        state = "done" if self._done else "cancelled" if self._cancelled else "running"
         return f"<Job {name} {state}>"
 
 

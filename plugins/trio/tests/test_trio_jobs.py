@@ -176,3 +176,27 @@ def test_berths_are_kept_for_the_next_jobs_up_to_a_bound(count):
         assert f"<Jobs berths={kept} free={kept}>" in repr(runtime)
 
     TrioWorker().run(main)
+
+
+def test_a_berth_that_trio_cancelled_is_not_given_to_the_next_job():
+    kept = []
+
+    async def main(runtime):
+        async def spoiling():
+            manager = trio.open_nursery()
+            kept.append(manager)
+            await manager.__aenter__()
+            # The next job, spawned as soon as this task has gone.
+            trio.lowlevel.current_trio_token().run_sync_soon(runtime.spawn, following)
+
+        done = Mark(runtime, "the job after it")
+
+        async def following():
+            await trio.lowlevel.checkpoint()
+            done.set()
+
+        runtime.spawn(spoiling)
+        await done.reached()
+
+    with error_log():
+        TrioWorker().run(main)
