@@ -30,9 +30,8 @@ class Lifespan:
     """
 
     __slots__ = (
-        "_app", "_asked", "_begun", "_error", "_failure", "_job", "_log", "_mode", "_runtime", "_stage",
-        "_stop",
-        "_waiter", "state", "supported",
+        "_app", "_asked", "_begun", "_ended", "_error", "_failure", "_job", "_log", "_mode",
+        "_runtime", "_stage", "_stop", "_waiter", "state", "supported",
     )  # fmt: skip
 
     def __init__(self, app: ASGIApp, runtime: Runtime, mode: str) -> None:
@@ -43,11 +42,12 @@ class Lifespan:
         self._stage = _STARTING
         self._asked = 0
         self._begun = False
+        self._ended = False
         self._failure: str | None = None
         self._error: BaseException | None = None
         self._job: Job | None = None
         self._waiter: Waiter = runtime.waiter()
-        self._stop: Waiter = runtime.waiter()
+        self._stop: Waiter | None = None
         self.state: dict[str, Any] = {}
         self.supported = False
 
@@ -66,7 +66,7 @@ class Lifespan:
         if self._mode == "off":
             return
         self._job = self._runtime.spawn(self._run)
-        if not await self._wait(timeout):
+        if not await self._wait(_STARTING, timeout):
             self._job.cancel()
             message = f"the application's lifespan start-up took longer than {timeout:g} s"
             raise LifespanError(message)
@@ -79,10 +79,14 @@ class Lifespan:
             return
         if self._mode == "on":
             message = "the application does not support lifespan, and --lifespan is on"
+            if self._error is not None and self._asked:
+                reason = f"{type(self._error).__name__}: {self._error}".partition("\n")[0]
+                message = f"the application's lifespan start-up failed: {reason}"
             raise LifespanError(message) from self._error
         if self._error is not None and self._asked:
             self._log.warning(
-                "the application raised during lifespan start-up; serving without lifespan (--lifespan on makes this an error)",
+                "the application raised during lifespan start-up; serving without lifespan "
+                "(--lifespan on makes this an error)",
                 exc_info=self._error,
             )
         else:
@@ -94,8 +98,9 @@ class Lifespan:
             return True
         self._stage = _STOPPING
         self._waiter = self._runtime.waiter()
-        self._stop.set()
-        in_time = await self._wait(timeout)
+        if self._stop is not None:
+            self._stop.set()
+        in_time = await self._wait(_STOPPING, timeout)
         if not in_time:
             self._log.error("the application's lifespan shutdown took longer than %g s", timeout)
             if self._job is not None:
@@ -108,16 +113,15 @@ class Lifespan:
 
     def cancel(self) -> None:
         """End the task without ceremony."""
-        if self._job is not None and self._stage != _STOPPED:
+        if self._job is not None and not self._ended:
             self._job.cancel()
             if not self._begun:
                 # A task that is cancelled before its first step never takes one.
                 self._stage = _STOPPED
                 self._waiter.set()
 
-    async def _wait(self, timeout: float) -> bool:
-        """Wait for the present stage to end. False: the time was up first."""
-        stage = self._stage
+    async def _wait(self, stage: int, timeout: float) -> bool:
+        """Wait for a stage to end, which it may have. False: the time was up first."""
         timer = None
         if timeout:
             timer = self._runtime.call_at(self._runtime.time() + timeout, self._waiter.set)
@@ -135,19 +139,33 @@ class Lifespan:
         self._begun = True
         try:
             await self._app(scope, self._receive, self._send)
-        except Exception as error:
-            self._error = error
-            if self._stage == _STARTED:
-                self._log.exception("the application's lifespan task failed")
+        except SystemExit as error:
+            # It must end the start-up, and not the loop in the middle of what it does.
+            if self._stage == _STARTING:
+                self._failure = f"it exited with {error.code!r}"
+            self._failed(error)
+        except Exception as error:  # noqa: BLE001  # the application's: kept, and shown
+            self._failed(error)
         finally:
+            self._ended = True
             self._stage = _STOPPED
             self._waiter.set()
+
+    def _failed(self, error: BaseException) -> None:
+        """Keep what the application raised for who waits for it; log it where nobody does."""
+        if self._stage in (_STARTING, _STOPPING):
+            self._error = error
+        elif self._failure is None:
+            self._log.error("the application's lifespan task failed", exc_info=error)
 
     async def _receive(self) -> Message:
         self._asked += 1
         if self._asked == 1:
             return {"type": "lifespan.startup"}
-        await self._stop.wait()
+        while self._stage != _STOPPING:
+            # Made anew each time: the application may cancel its wait and come back.
+            self._stop = self._runtime.waiter()
+            await self._stop.wait()
         return {"type": "lifespan.shutdown"}
 
     async def _send(self, message: Message) -> None:

@@ -36,7 +36,9 @@ class AppWrapper(typing.Protocol):
 class AppDetector(typing.Protocol):
     """Says whether an application has a wrapper's interface. Must not call the application."""
 
-    def __call__(self, app: Any, /) -> bool: ...
+    def __call__(self, app: Any, /) -> bool:
+        """True where the application has the interface."""
+        ...
 
 
 class AppLoader(typing.Protocol):

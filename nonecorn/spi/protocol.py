@@ -184,7 +184,9 @@ class Exchange(typing.Protocol):
 class ProtocolFactory(typing.Protocol):
     """Makes the engine of a connection that negotiation gave to this protocol."""
 
-    def __call__(self, context: Context, port: Port, /) -> Protocol: ...
+    def __call__(self, context: Context, port: Port, /) -> Protocol:
+        """Return the engine; it has not been given any bytes yet."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

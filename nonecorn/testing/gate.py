@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from collections.abc import Awaitable, Callable
@@ -74,10 +75,12 @@ class Gate:
             own = runtime.waiter()
             return own.wait, own.set
         trio = sys.modules.get("trio")
-        if trio is not None and trio.lowlevel.in_trio_run():
-            token = trio.lowlevel.current_trio_token()
-            event = trio.Event()
-            return event.wait, lambda: token.run_sync_soon(event.set)
+        if trio is not None:
+            # Outside of trio there is no token; `in_trio_run` is younger than the trio we allow.
+            with contextlib.suppress(RuntimeError):
+                token = trio.lowlevel.current_trio_token()
+                event = trio.Event()
+                return event.wait, lambda: token.run_sync_soon(event.set)
         asyncio = sys.modules["asyncio"]
         loop = asyncio.get_running_loop()
         future = asyncio.Event()

@@ -5,8 +5,17 @@ suspending whenever they can: a waiter is made only where there is nothing to re
 client takes no more. The response start is kept until the first body message, so that head and
 body leave together and a failure in between can still become a 500.
 
-The response passes through `_phase`:  START ─ http.response.start ─► HEAD ─ first body ─► BODY ─► [TRAILERS ─►] DONE.
-DONE is also where a disconnect, a reset or a time-out leads; `_finish` is the only way there, and reports the request once.
+The response passes through `_phase`:
+
+    START ─ http.response.start ─► HEAD ─ first body ─► BODY ─► [TRAILERS ─►] DONE
+
+DONE is also where a disconnect, a reset or a time-out leads; `_finish` is the only way there,
+and reports the request once. A start that cannot be sent leads back from HEAD to START: nothing
+has left, so the application may send another.
+
+An application may call `receive` and `send` from several tasks, and cancel them. A runtime's
+waiter is for one task: those who wait are chained (`receive`), or all but one wait for the one
+that waits for the exchange (`_taken`).
 """
 
 from __future__ import annotations
@@ -14,6 +23,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nonecorn.builtin.http import extensions
+from nonecorn.builtin.http.disconnect import follows_disconnect, is_disconnect
 from nonecorn.builtin.http.scope import SPEC_VERSION, decode_path, extensions_of
 from nonecorn.spi import (
     ClientDisconnectedError,
@@ -31,6 +41,10 @@ from nonecorn.spi import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+_BURST = 262144
+_MESSAGE_WEIGHT = 1024
+"""A stream sends so many bytes before others have their turn; each message counts for some."""
 
 START, HEAD, BODY, TRAILERS, DONE = range(5)
 _PHASES = ("start", "head", "body", "trailers", "done")
@@ -51,15 +65,16 @@ class HTTPStream:
     """
 
     __slots__ = (
-        "_chunks", "_context", "_delivered", "_exchange", "_gone", "_half_closed", "_headers",
+        "_burst", "_chunks", "_context", "_delivered", "_exchange", "_gone", "_half_closed", "_headers",
         "_more", "_phase", "_received",
-        "_request_trailers", "_sent", "_started", "_trailers", "_wake", "blocked",
+        "_request_trailers", "_senders", "_sent", "_started", "_trailers", "_wake", "blocked",
         "expect_continue", "job",
         "remaining", "scope", "status",
     )  # fmt: skip
 
     job: Job | None
     remaining: int
+    _senders: list[Waiter] | None  # made by the first that waits
 
     def __init__(
         self,
@@ -104,6 +119,7 @@ class HTTPStream:
         self._chunks: list[bytes] | None = None
         self._received = 0
         self._sent = 0
+        self._burst = 0
         self._trailers: list[Header] | None = None
         self._request_trailers: Headers | None = None
         self._wake: Waiter | None = None
@@ -121,11 +137,6 @@ class HTTPStream:
             f"<HTTPStream {scope['method']} {scope['path']!r} {_PHASES[self._phase]}"
             f" status={self.status}{' gone' if self._gone else ''}>"
         )
-
-    @property
-    def _lost(self) -> bool:
-        """The client left before the response was complete."""
-        return self._gone
 
     # Called by the protocol -----------------------------------------------------------------------
 
@@ -152,6 +163,7 @@ class HTTPStream:
             self._gone = True
             if status is not None:
                 self.status = status
+                self._headers = []
             self._finish(reason)
         if self._wake is not None:
             self._wake.set()
@@ -180,22 +192,20 @@ class HTTPStream:
         running = context.running
         running.add(self)
         try:
-            if admission is not None and not await admission.enter():
-                self._answer(503, "queue-timeout", [(b"retry-after", b"1")])
-                return
+            if admission is not None:
+                if not await admission.enter():
+                    self._answer(503, "queue-timeout", [(b"retry-after", b"1")])
+                    return
+                if self._gone:
+                    admission.leave()
+                    return
             try:
                 await context.app(self.scope, self.receive, self.send)
             finally:
                 if admission is not None:
                     admission.leave()
-        except ClientDisconnectedError:
-            # ASGI HTTP 2.4: an application that lets it out is done, and there is nothing to log.
-            self._fail("client-gone")
-        except Exception:
-            context.log.exception(
-                "%s %s: the application failed", self.scope["method"], self.scope["path"]
-            )
-            self._answer(500, "app-error")
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever it raises ends its request, not the worker
+            self._application_failed(error)
         except BaseException:
             self._answer(503 if context.draining else 500, "cancelled")
             raise
@@ -227,9 +237,15 @@ class HTTPStream:
                     self._exchange.inform(self, 100, ())
             elif self._half_closed:
                 return {"type": "http.disconnect"}
+            before = self._wake
             wake = self._wake = self._context.runtime.waiter()
-            await wake.wait()
-            self._wake = None
+            try:
+                await wake.wait()
+            finally:
+                if self._wake is wake:
+                    self._wake = before
+                if before is not None:
+                    before.set()
 
     def _last_part(self, data: bytes) -> Message:
         """The end of the request body, with the trailers where there were any.
@@ -258,9 +274,13 @@ class HTTPStream:
         if kind == "http.response.body":
             if phase == BODY:
                 data = message.get("body", b"")
-                self._sent += len(data)
                 end = not message.get("more_body", False)
                 self._exchange.body(self, data, end)
+                self._sent += len(data)
+                if not end:
+                    self._burst += len(data) + _MESSAGE_WEIGHT
+                    if self._burst > _BURST:
+                        await self._let_others()
             elif phase == HEAD:
                 data = message.get("body", b"")
                 end = not message.get("more_body", False)
@@ -287,12 +307,47 @@ class HTTPStream:
             return
         else:
             await extensions.handle(self, kind, message)
-        blocked = self.blocked
-        if blocked is not None and self._phase != DONE:
-            await blocked.wait()
-            if self._lost:
-                error = "the client has disconnected"
-                raise ClientDisconnectedError(error)
+        if self.blocked is not None and self._phase != DONE:
+            await self._taken()
+
+    async def _let_others(self) -> None:
+        """Suspend for a tick of the loop.
+
+        Where the client takes a response as fast as it is sent, nothing else makes the application
+        wait: the loop would serve nobody else, and not even hear that this client has gone.
+        """
+        self._burst = 0
+        waiter = self._context.runtime.waiter()
+        self._context.runtime.end_of_tick(waiter.set)
+        await waiter.wait()
+        if self._is_gone():
+            error = "the client has disconnected"
+            raise ClientDisconnectedError(error)
+
+    async def _taken(self) -> None:
+        """Wait until the client has taken what was sent."""
+        while self.blocked is not None and not self._is_gone():
+            senders = getattr(self, "_senders", None)
+            if senders is not None:
+                waiter = self._context.runtime.waiter()
+                senders.append(waiter)
+                await waiter.wait()
+                continue
+            self._senders = []
+            try:
+                await self.blocked.wait()
+            finally:
+                others, self._senders = self._senders, None
+                for waiter in others:
+                    waiter.set()
+            break
+        if self._is_gone():
+            error = "the client has disconnected"
+            raise ClientDisconnectedError(error)
+
+    def _is_gone(self) -> bool:
+        """`_gone`, which changes while `send` waits."""
+        return self._gone
 
     # Towards the exchange -------------------------------------------------------------------------
 
@@ -306,12 +361,16 @@ class HTTPStream:
         try:
             self._exchange.respond(self, status, self._headers, data, end, trailers)  # type: ignore[arg-type]
         except LocalProtocolError:
-            # Nothing has left: the application hears of it, and a 500 is still possible.
-            self._phase = START
-            self.status = None
+            self._withdraw_start()
             raise
         self._phase = BODY
         self._sent += len(data)
+
+    def _withdraw_start(self) -> None:
+        """Nothing has left: the application hears of it, and may still answer otherwise."""
+        if self._phase == HEAD:
+            self._phase = START
+            self.status = None
 
     def _body_ended(self) -> None:
         if self._trailers is None:
@@ -329,8 +388,9 @@ class HTTPStream:
             self._fail(reason)
             return
         self.status = status
+        self._headers = [*_PLAIN, *headers]
         body = b"" if self.scope["method"] == "HEAD" else _TEXTS[status]
-        self._exchange.respond(self, status, [*_PLAIN, *headers], body, True, False)
+        self._exchange.respond(self, status, self._headers, body, True, False)
         self._sent = len(body)
         self._finish(reason)
 
@@ -340,9 +400,26 @@ class HTTPStream:
             self._gone = True
             self._exchange.reset(self)
 
+    def _application_failed(self, error: BaseException) -> None:
+        """The application raised."""
+        what = self.scope["method"], self.scope["path"]
+        if (self._gone or self._phase >= BODY) and is_disconnect(error):
+            # ASGI HTTP 2.4: an application that lets it out is done, and there is nothing to log.
+            self._fail("client-gone")
+        elif self._gone and follows_disconnect(error):
+            # Frameworks raise an error of their own instead.
+            self._context.log.info("%s %s: ended by %r after its client had gone", *what, error)
+        else:
+            self._context.log.error("%s %s: the application failed", *what, exc_info=error)
+            self._answer(500, "app-error")
+
     def _unfinished(self) -> None:
         """The application returned without having completed its response."""
         if self._gone:
+            return
+        if self._half_closed:
+            # It was told that the client had gone, which may have been right.
+            self._fail("client-gone")
             return
         what = "without a response" if self._phase <= HEAD else "before its response was complete"
         self._context.log.error(
@@ -358,11 +435,12 @@ class HTTPStream:
             self._wake.set()
         observers = self._context.observers.request_finished
         if observers:
+            without_body = self.scope["method"] == "HEAD" or self.status in (204, 304)
             record = RequestRecord(
                 scope=self.scope,
                 status=self.status,
                 headers=self._headers,
-                sent=self._sent,
+                sent=0 if without_body else self._sent,
                 received=self._received,
                 duration=self._context.runtime.time() - self._started,
                 reason=reason,

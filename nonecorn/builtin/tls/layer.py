@@ -22,7 +22,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import ssl
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nonecorn.builtin.tls.client_hello import server_name
 from nonecorn.builtin.tls.info import tls_info

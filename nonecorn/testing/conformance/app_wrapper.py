@@ -67,7 +67,7 @@ class AppWrapperConformance:
     def test_a02_others_are_not_detected(self) -> None:
         """A2. `detect` says False of what is no application of this interface, and raises for
         nothing.
-        """  # noqa: D205
+        """
         for each in self.foreign:
             assert self.detect(each) is False, each
 
@@ -120,7 +120,7 @@ class AppWrapperConformance:
     def test_a08_a_misfit_is_refused_or_wrapped(self) -> None:
         """A8. Where the wrapper is given what cannot be an application, it raises `AppLoadError` or
         nothing.
-        """  # noqa: D205
+        """
         for each in self.foreign:
             try:
                 self.wrap(each, make_app_context(self.settings))

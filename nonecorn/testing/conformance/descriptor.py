@@ -82,7 +82,7 @@ class DescriptorConformance:
     def test_d01_its_import_is_thin(self) -> None:
         """D1. Its import brings in `nonecorn.spi`, its own package and what is light of the
         standard library: no event loop, no ssl, nothing of others.
-        """  # noqa: D205  # the docstring is the rule
+        """  # the docstring is the rule
         done = subprocess.run(
             [sys.executable, "-c", _SCRIPT, self.module], capture_output=True, text=True, check=True
         )
@@ -99,7 +99,7 @@ class DescriptorConformance:
     def test_d03_its_hooks_exist(self, descriptor: ModuleType) -> None:
         """D3. Each function that is marked as a hook is one of `nonecorn.hookspecs`, and is
         documented.
-        """  # noqa: D205
+        """
         specs = importlib.import_module("nonecorn.hookspecs")
         hooks = list(self._hooks(descriptor))
         assert hooks, "no hook is implemented"
@@ -117,7 +117,7 @@ class DescriptorConformance:
     def test_d05_specs_can_be_pickled(self, descriptor: ModuleType) -> None:
         """D5. Specs and settings travel to workers: they are frozen and come back equal from
         pickle.
-        """  # noqa: D205
+        """
         values: list[Any] = self._all_specs(descriptor)
         values += [kind() for kind in self._settings(descriptor)]
         for value in values:
@@ -142,7 +142,7 @@ class DescriptorConformance:
     def test_d08_settings_are_whole(self, descriptor: ModuleType) -> None:
         """D8. Its table is its name; each field was made by `setting`, has a help sentence and a
         default of the type that it is declared with.
-        """  # noqa: D205
+        """
         for kind in self._settings(descriptor):
             assert issubclass(kind, Settings)
             assert kind.table == self.name

@@ -91,7 +91,7 @@ class ObserverConformance:
     def test_o01_it_is_made_from_the_context(self) -> None:
         """O1. The reference makes an `Observer`, or None where its settings leave nothing to
         observe.
-        """  # noqa: D205
+        """
         made = self.make(make_app_context(self.settings))
         assert made is None or isinstance(made, Observer)
 

@@ -148,7 +148,7 @@ class ProtocolConformance(ProtocolRules):
     def test_p02_the_peer_may_end_anywhere(self, runtime: MemoryRuntime) -> None:
         """P2. After any prefix of its bytes the peer may end its direction: the connection is
         closed, at the latest when its deadlines have passed, and no task is left.
-        """  # noqa: D205  # the docstring is the rule
+        """  # the docstring is the rule
         data = self.record()
         for end in range(len(data)):
             port = self.connect(echo, runtime)
@@ -188,7 +188,7 @@ class ProtocolConformance(ProtocolRules):
     def test_p05_a_silent_connection_has_a_deadline(self, runtime: MemoryRuntime) -> None:
         """P5. A peer that says nothing is closed after `limits.keep_alive_timeout` or
         `head_timeout`, and one that stops within its first bytes, too.
-        """  # noqa: D205
+        """
         limits = Limits(head_timeout=3, keep_alive_timeout=2, close_timeout=1)
         for sent in (b"", self.record()[:10]):
             port = self.connect(echo, runtime, limits)
@@ -201,7 +201,7 @@ class ProtocolConformance(ProtocolRules):
     def test_p06_a_request_under_way_has_time(self, runtime: MemoryRuntime) -> None:
         """P6. While the application works on a complete request no deadline cuts it off, unless
         `limits.app_timeout` is set.
-        """  # noqa: D205
+        """
         gate = Gate()
         pair = self.pair(Gated(gate, b"at last"), runtime)
         response = pair.client.get("/")
@@ -214,7 +214,7 @@ class ProtocolConformance(ProtocolRules):
     def test_p07_an_application_may_be_given_a_time(self, runtime: MemoryRuntime) -> None:
         """P7. With `limits.app_timeout` an application that has not answered is cancelled, and the
         client told 504.
-        """  # noqa: D205
+        """
         pair = self.pair(Gated(Gate()), runtime, Limits(app_timeout=5))
         response = pair.client.get("/")
         pair.pump()
@@ -266,7 +266,7 @@ class ProtocolConformance(ProtocolRules):
     def test_p12_a_waiting_application_hears_of_the_end(self, runtime: MemoryRuntime) -> None:
         """P12. An application that waits in `receive` gets its disconnect when the connection is
         lost.
-        """  # noqa: D205
+        """
         pair = self.pair(never_responds, runtime)
         pair.client.get("/")
         pair.pump()
@@ -286,7 +286,7 @@ class ProtocolConformance(ProtocolRules):
     ) -> None:
         """P14. What one client does, well or badly, does not reach another of the same listener,
         whatever they share through the context.
-        """  # noqa: D205
+        """
         context = self.context(echo, runtime)
         data = self.record()
         generator = random.Random(seed)

@@ -31,7 +31,7 @@ class ProtocolFlowConformance(ProtocolRules):
         """F1. While the application does not receive, no more of a request's body is accepted than
         `limits.receive_buffer`, give or take one read and the framing; what it receives later is
         whole.
-        """  # noqa: D205  # the docstring is the rule
+        """  # the docstring is the rule
         gate = Gate()
         bodies: list[bytes] = []
 
@@ -54,7 +54,7 @@ class ProtocolFlowConformance(ProtocolRules):
     def test_f02_untaken_response_is_bounded(self, runtime: MemoryRuntime) -> None:
         """F2. While the peer takes nothing, `send` waits once more than `limits.send_buffer` is
         buffered; when it takes again, all arrives.
-        """  # noqa: D205
+        """
         limits = Limits(send_buffer=16384)
         pair = self._pair(Chunks([b"y" * PIECE] * 256), runtime, limits)
         pair.port.block()
@@ -70,7 +70,7 @@ class ProtocolFlowConformance(ProtocolRules):
     def test_f03_a_peer_that_takes_nothing_is_cut_off(self, runtime: MemoryRuntime) -> None:
         """F3. After `limits.write_timeout` without a byte taken the connection is aborted, and the
         application's `send` raises an `OSError`.
-        """  # noqa: D205
+        """
         app = IgnoresDisconnect(count=500)
         pair = self._pair(app, runtime, Limits(send_buffer=16384, write_timeout=5))
         pair.port.block()
@@ -115,7 +115,7 @@ class ProtocolFlowConformance(ProtocolRules):
     def test_f06_requests_that_wait_are_bounded(self, runtime: MemoryRuntime) -> None:
         """F6. A client that sends request after request without reading what comes back cannot make
         the server buffer without bound, either way.
-        """  # noqa: D205
+        """
         limits = Limits(send_buffer=16384)
         record = bytes(self._recorded_get())
         pair = self._pair(hello, runtime, limits)

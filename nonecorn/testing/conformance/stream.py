@@ -135,7 +135,7 @@ class StreamConformance:
     def test_s04_an_error_within_the_response_resets(self, runtime: MemoryRuntime) -> None:
         """S4. When the application fails after its response has begun, the peer can tell that it is
         not whole.
-        """  # noqa: D205
+        """
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await self._begin(receive, send)
@@ -194,7 +194,7 @@ class StreamConformance:
     def test_s08_disconnect_is_received(self, runtime: MemoryRuntime) -> None:
         """S8. After `disconnect`, `receive` says so, again and again, and at once where it waits;
         `disconnect` may be called twice.
-        """  # noqa: D205  # the docstring is the rule
+        """  # the docstring is the rule
         received: list[str] = []
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -214,7 +214,7 @@ class StreamConformance:
     def test_s09_send_raises_after_disconnect(self, runtime: MemoryRuntime) -> None:
         """S9. `send` after `disconnect` raises an `OSError`; one that the application lets out is
         not logged as its failure.
-        """  # noqa: D205
+        """
         gate = Gate()
         raised: list[Exception] = []
 
@@ -255,7 +255,7 @@ class StreamConformance:
     def test_s11_expire_ends_the_application(self, runtime: MemoryRuntime) -> None:
         """S11. `expire` cancels the application and ends the response, with 504 where none had
         begun.
-        """  # noqa: D205
+        """
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await Gate().wait()
@@ -271,7 +271,7 @@ class StreamConformance:
     def test_s12_cancellation_passes(self, runtime: MemoryRuntime) -> None:
         """S12. Cancellation of its task goes through `run`: it is not swallowed, and leaves
         nothing.
-        """  # noqa: D205
+        """
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await Gate().wait()
@@ -286,7 +286,7 @@ class StreamConformance:
     def test_s13_a_returning_application_is_answered_for(self, runtime: MemoryRuntime) -> None:
         """S13. When the application returns without having completed its response, the peer is
         told.
-        """  # noqa: D205
+        """
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             return

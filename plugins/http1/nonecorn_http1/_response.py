@@ -3,7 +3,8 @@
 One pass over the headers writes each line and takes out what concerns framing. Field names are
 learned: a table maps each name that an application has used to its checked, lower-case `name: `
 prefix, so that a name is examined once in a worker's life. A value is examined when its head is
-built; finished heads are remembered, see `ResponseWriter`."""
+built; finished heads are remembered, see `ResponseWriter`.
+"""
 
 from __future__ import annotations
 

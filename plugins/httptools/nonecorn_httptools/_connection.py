@@ -3,7 +3,8 @@
 llhttp is made to read connections; here it reads the field lines of one head at a time, behind
 a request line that is always the same, since framing and order are `nonecorn_http1`'s, alike
 for every engine. One parser serves all connections of a listener. Where a field makes llhttp
-expect that its connection ends or becomes another protocol's, the parser is replaced."""
+expect that its connection ends or becomes another protocol's, the parser is replaced.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +63,8 @@ class FieldParser:
 
     def on_message_complete(self) -> None:
         """The message ends with its head; only now does llhttp know whether it would read
-        another."""
+        another.
+        """
         self._reusable = self._parser.should_keep_alive()
 
 
