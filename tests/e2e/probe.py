@@ -186,7 +186,8 @@ async def tasks(scope, receive, send):
     else:
         import asyncio
 
-        names = [task.get_coro().__qualname__ for task in asyncio.all_tasks()]
+        running = [task.get_coro() for task in asyncio.all_tasks()]
+        names = [getattr(each, "__qualname__", type(each).__name__) for each in running]
     await respond_json(send, sorted(names))
 
 

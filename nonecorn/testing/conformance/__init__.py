@@ -31,6 +31,7 @@ pytest.register_assert_rewrite(
             "worker_files",
             "worker_harness",
             "worker_listening",
+            "worker_protocols",
             "worker_tasks",
         )
     )

@@ -33,12 +33,13 @@ from nonecorn.testing.conformance.worker_harness import (
     until_closed,
 )
 from nonecorn.testing.conformance.worker_listening import ListeningRules
+from nonecorn.testing.conformance.worker_protocols import ProtocolRules
 from nonecorn.testing.conformance.worker_tasks import TaskRules
 
 __all__ = ["WorkerConformance"]
 
 
-class WorkerConformance(ConnectionRules, FileRules, TaskRules, ListeningRules):
+class WorkerConformance(ConnectionRules, ProtocolRules, FileRules, TaskRules, ListeningRules):
     """Every rule for a worker: W1 to W9 here, the others by subject in its bases.
 
     Attributes:

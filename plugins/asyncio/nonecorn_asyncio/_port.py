@@ -138,19 +138,16 @@ class AsyncioPort:
     def write(self, data: bytes) -> None:
         """See `nonecorn.spi.Port`.
 
-        uvloop raises on a closed transport and asyncio warns; this does neither. A transport may also
-        find out in the middle of a write that the peer has gone; `connection_lost` follows.
+        uvloop raises on a closed transport and asyncio warns; this does neither.
         """
         if not self._closing:
             transport = self._transport
             transport.write(data)
-            if transport.is_closing():
+            if transport.is_closing() and not self._closing:
                 # The write found the client gone, and `connection_lost` comes with the next tick.
                 # There would be none if an application could go on sending until then.
                 self._closing = True
                 self._guarded(self.protocol.pause_writing)
-            if self._transport.is_closing():
-                self._closing = True
 
     def close(self) -> None:
         """See `nonecorn.spi.Port`."""

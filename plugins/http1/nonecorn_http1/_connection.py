@@ -1,10 +1,10 @@
-"""One HTTP/1.1 connection: framing, order and life, for whichever engine parses the heads.
+"""One HTTP/1.1 connection: framing and order, for whichever engine parses the field lines.
 
-Bytes come by `data_received`. A head is collected whole, checked (`_rules`), and given to the
-engine's `parse_fields`; its body is framed here, by length or by `ChunkedReader`. Each request
-becomes a stream, one at a time: bytes of pipelined requests wait in `_pending`, unparsed, until
-the response before them is complete, so responses leave in order (RFC 9112 section 9.3.2). The
-stream answers through the Exchange methods of `Http1Exchange`.
+Bytes come by `data_received`. A head is collected whole, taken apart and checked (`_rules`,
+`_reader`); its body is framed here, by length or by `ChunkedReader`. Each request becomes a
+stream, one at a time: bytes of pipelined requests wait in `_pending`, unparsed, until the response
+before them is complete, so responses leave in order (RFC 9112 section 9.3.2). The stream answers
+through the Exchange methods of `Http1Exchange`; deadlines and endings are `Http1Life`'s.
 
 The two directions of a message end independently, and the connection goes on when both have:
 
@@ -24,8 +24,6 @@ across it.
 
 from __future__ import annotations
 
-from typing import Any
-
 from nonecorn.spi import (
     NEVER,
     Context,
@@ -33,19 +31,25 @@ from nonecorn.spi import (
     Port,
     Protocol,
     RemoteProtocolError,
-    RequestRecord,
     StreamFactory,
     UpgradeRequest,
 )
 from nonecorn_http1 import _rules as rules
 from nonecorn_http1._chunked import ChunkedReader
-from nonecorn_http1._exchange import ENDED, NO_TUNNEL, OPEN, Http1Exchange
+from nonecorn_http1._exchange import ENDED, NO_TUNNEL
 from nonecorn_http1._fields import Fields, understand
+from nonecorn_http1._life import (
+    CHUNKED,
+    COMPLETE,
+    DISCARD,
+    HEAD,
+    LENGTH,
+    RAW,
+    STATES,
+    Http1Life,
+)
 from nonecorn_http1._reader import FieldReader, ParseFields
 from nonecorn_http1._response import ResponseWriter, status_line
-
-HEAD, LENGTH, CHUNKED, COMPLETE, RAW, DISCARD = range(6)
-_STATES = ("head", "length", "chunked", "complete", "raw", "discard")
 
 _EMPTY_LINES = 2
 _CR = 13
@@ -55,7 +59,7 @@ _CHUNKED_AT_ONCE = 65536
 _NO_FIELDS: Fields = ([], True, -1, False, False, b"")
 
 
-class Http1Connection(Http1Exchange):
+class Http1Connection(Http1Life):
     """Protocol and Exchange of one HTTP/1.1 connection; engines subclass it."""
 
     __slots__ = ()
@@ -104,7 +108,7 @@ class Http1Connection(Http1Exchange):
     def __repr__(self) -> str:
         answering = f" answering={self._method}" if self.stream is not None else ""
         return (
-            f"<{type(self).__name__} {_STATES[self._reading]}{answering}"
+            f"<{type(self).__name__} {STATES[self._reading]}{answering}"
             f" requests={self._requests} pending={len(self._pending)}>"
         )
 
@@ -179,80 +183,6 @@ class Http1Connection(Http1Exchange):
         self._end_stream("client-gone")
         self._wind_down()
         return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """See `nonecorn.spi.Protocol`."""
-        self._reading = DISCARD
-        self._pending = b""
-        self._write = _nowhere
-        self.deadline = NEVER
-        self._end_stream("client-gone")
-        if self._blocked is not None:
-            self._blocked.set()
-
-    def pause_writing(self) -> None:
-        """See `nonecorn.spi.Protocol`."""
-        if self._blocked is None:
-            self._blocked = self._context.runtime.waiter()
-        if self.stream is not None:
-            self.stream.blocked = self._blocked
-        self._stalled_at = self._port.buffered()
-        self.deadline = self._after(self._limits.write_timeout)
-
-    def resume_writing(self) -> None:
-        """See `nonecorn.spi.Protocol`."""
-        blocked = self._blocked
-        self._blocked = None
-        if self.stream is not None:
-            self.stream.blocked = None
-        if blocked is not None:
-            blocked.set()
-        self._set_deadline()
-        if self.stream is None and self._reading == COMPLETE:
-            self._next()
-
-    def sweep(self) -> None:
-        """See `nonecorn.spi.Protocol`."""
-        limits = self._limits
-        stream = self.stream
-        reading = self._reading
-        if self._blocked is not None or (stream is None and reading == DISCARD):
-            # What was sent is to be taken: a slow client may go on, one that takes nothing may not.
-            buffered = self._port.buffered()
-            if buffered >= self._stalled_at:
-                self._end_stream("write-timeout")
-                self._abort()
-                return
-            self._stalled_at = buffered
-            self.deadline = self._after(limits.write_timeout if buffered else limits.close_timeout)
-        elif stream is None:
-            if reading == HEAD and not self._pending:
-                self._close()
-            elif reading == HEAD:
-                self._refuse(RemoteProtocolError(408, "head-timeout"))
-            else:
-                self._linger()
-        elif self._app_deadline <= self._now():
-            self._app_deadline = self.deadline = NEVER
-            stream.expire()
-        elif self._tunnel == ENDED:
-            self._end_stream("client-gone")
-            self._abort()
-        elif reading in (LENGTH, CHUNKED) and not self._paused and not stream.expect_continue:
-            self._refuse(RemoteProtocolError(408, "body-timeout"))
-        else:
-            # It is not the client that is waited for: it may be waiting for our 100 itself.
-            self._set_deadline()
-
-    def shutdown(self) -> None:
-        """See `nonecorn.spi.Protocol`."""
-        self._keep_alive = self._expecting = False
-        if self.stream is not None or self._reading == DISCARD:
-            return
-        if self._reading != HEAD:
-            self._linger()
-        elif not self._pending:
-            self._close()
 
     # From head to stream --------------------------------------------------------------------------
 
@@ -504,24 +434,6 @@ class Http1Connection(Http1Exchange):
         if self._paused:
             self._resume_if_room()
 
-    def _pause(self) -> None:
-        if not self._paused:
-            self._paused = True
-            self._port.pause_reading()
-            self._set_deadline()
-
-    def _resume(self) -> None:
-        if self._paused:
-            self._paused = False
-            self._port.resume_reading()
-            self._set_deadline()
-
-    def _resume_if_room(self) -> None:
-        """Read on, unless requests that wait, or a body that nobody has received, are much already."""
-        limits = self._limits
-        if len(self._pending) <= limits.head_size and self._unread <= limits.receive_buffer // 2:
-            self._resume()
-
     def _body_asked_for(self) -> None:
         self._keep_alive, self._expecting = self._expecting, False
         self._set_deadline()
@@ -532,7 +444,7 @@ class Http1Connection(Http1Exchange):
             return True
         return False
 
-    # Ends -----------------------------------------------------------------------------------------
+    # Between two requests -------------------------------------------------------------------------
 
     def _response_done(self) -> None:
         self.stream = None
@@ -575,129 +487,6 @@ class Http1Connection(Http1Exchange):
         if self._peer_ended and not self._processing and not self.eof_received():
             self._close()
 
-    def _tunnel_opened(self) -> None:
-        self._tunnel = OPEN
-        # The application has answered the request; how long it talks is its own business.
-        self._app_deadline = NEVER
-        self._set_deadline()
-
-    def _tunnel_ended(self) -> None:
-        """Our direction has ended; the peer has `limits.close_timeout` to end its own."""
-        self._tunnel = ENDED
-        if self._peer_ended:
-            self.stream = None
-            self._close()
-        else:
-            self._port.write_eof()
-            self._set_deadline()
-
-    def _refuse(self, error: RemoteProtocolError) -> None:
-        """Answer what cannot be served, if nothing was answered yet, and serve nothing more."""
-        responding = self._responding
-        answered = self.stream is None and self._reading in (LENGTH, CHUNKED)
-        self._reading = DISCARD
-        self._pending = b""
-        self._keep_alive = False
-        if answered:
-            # A second response would be taken for the answer to another request.
-            self._linger()
-            return
-        if self.stream is not None:
-            self._end_stream(error.reason, None if responding else error.status)
-        else:
-            self._record(error)
-        if responding:
-            self._abort()
-            return
-        head, _, _ = self._writer.head(error.status, ())
-        self._write(head + b"content-length: 0\r\nconnection: close\r\n\r\n")
-        self._linger()
-
-    def _record(self, error: RemoteProtocolError) -> None:
-        self._context.log.debug("%r: refused: %s", self._port, error)
-        observers = self._context.observers.request_finished
-        if not observers:
-            return
-        port = self._port
-        scope: dict[str, Any] = {
-            "type": "http", "http_version": self._version, "client": port.client,
-            "server": port.server,
-            "scheme": self._context.scheme, "method": "", "path": "", "raw_path": b"",
-            "query_string": b"",
-            "headers": [],
-        }  # fmt: skip
-        record = RequestRecord(
-            scope=scope, status=error.status, headers=[], sent=0, received=0, duration=0.0,
-            reason=error.reason,
-        )  # fmt: skip
-        for observe in observers:
-            observe(record)
-
-    def _end_stream(self, reason: str, status: int | None = None) -> None:
-        stream = self.stream
-        self.stream = None
-        self._responding = False
-        if stream is not None:
-            stream.disconnect(reason, status)
-            if stream.blocked is not None:
-                stream.blocked.set()
-
-    def _close(self) -> None:
-        self._wind_down()
-        self._port.close()
-
-    def _linger(self) -> None:
-        """Close so that the client can read what was sent to it: our direction first, then the
-        rest (RFC 9112 section 9.6).
-        """
-        self._wind_down()
-        self._resume()
-        self._port.write_eof()
-
-    def _wind_down(self) -> None:
-        """Serve nothing more; what is buffered still leaves, and then the peer is to close."""
-        limits = self._limits
-        self._reading = DISCARD
-        self._pending = b""
-        self._stalled_at = self._port.buffered()
-        self.deadline = self._after(
-            limits.write_timeout if self._stalled_at else limits.close_timeout
-        )
-
-    def _abort(self) -> None:
-        self._reading = DISCARD
-        self._pending = b""
-        self.deadline = NEVER
-        self._port.abort()
-
-    # Deadlines ------------------------------------------------------------------------------------
-
-    def _now(self) -> float:
-        return self._context.runtime.clock.now
-
-    def _after(self, timeout: float) -> float:
-        return self._context.runtime.clock.now + timeout if timeout else NEVER
-
-    def _set_deadline(self) -> None:
-        """The deadline that fits the state, counted from now; only `sweep` moves that of a client
-        that is to take what was sent.
-        """
-        limits = self._limits
-        if self._blocked is not None or (self.stream is None and self._reading == DISCARD):
-            return
-        if self._reading in (LENGTH, CHUNKED) and not self._paused:
-            self.deadline = min(self._after(limits.body_timeout), self._app_deadline)
-        elif self._tunnel == ENDED:
-            self.deadline = self._after(limits.close_timeout)
-        elif self.stream is not None:
-            self.deadline = self._app_deadline
-        elif self._reading == HEAD:
-            self.deadline = self._after(
-                limits.head_timeout if self._pending else limits.keep_alive_timeout
-            )
-        else:
-            self.deadline = self._after(limits.close_timeout)
-
 
 def _after_front(data: bytes | bytearray, count: int) -> bytes | bytearray:
     """`data` without its first bytes: each of many pipelined requests is taken off the front."""
@@ -707,7 +496,3 @@ def _after_front(data: bytes | bytearray, count: int) -> bytes | bytearray:
         data = bytearray(data)
     del data[:count]
     return data
-
-
-def _nowhere(data: bytes) -> None:
-    """What is written after the connection was lost."""

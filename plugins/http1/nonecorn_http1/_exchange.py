@@ -6,7 +6,7 @@ HTTP/1.0. A body longer or shorter than its length is the application's error an
 the wire as a well-formed message. Head and first body leave in one write.
 
 All state of the connection is declared here, since Python gives one class of a hierarchy its
-slots; `_connection` has the receiving half.
+slots; `_connection` has the receiving half, `_life` what is about neither.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from nonecorn.spi import Context, Header, LocalProtocolError, Port, Stream, Waiter
+from nonecorn.spi import Context, Header, Limits, LocalProtocolError, Port, Stream, Waiter
 from nonecorn_http1._response import WITHOUT_BODY, ResponseWriter, field_lines, status_line
 from nonecorn_http1._settings import Http1Settings
 
@@ -90,13 +90,19 @@ class Http1Exchange:
     _fields_block: bytes
     _framing: int
     _keep_alive: bool
+    _limits: Limits
     _method: str
+    _paused: bool
+    _peer_ended: bool
     _pending: bytes | bytearray
     _port: Port
     _reader: FieldReader
+    _reading: int
     _responding: bool
+    _stalled_at: int
     _trailers_due: bool
     _tunnel: int
+    _unread: int
     _upgrade_token: bytes
     _version: str
     _write: Callable[[bytes], None]

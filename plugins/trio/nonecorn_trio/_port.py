@@ -158,6 +158,10 @@ class SocketPort:
             sent = 0
         except OSError as error:
             self._lose(error)
+            # `connection_lost` comes at the end of the tick, and there would be none if an
+            # application could go on sending until then.
+            if not self._write_paused:
+                self._pause_protocol()
             return
         if sent != len(data):
             self._busy = True

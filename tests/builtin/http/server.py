@@ -49,15 +49,16 @@ class Server:
         self.records: list[RequestRecord] = []
         limits = options.pop("limits", {})
         settings = options.pop("settings", [Http1Settings()])
+        observers = Observers(
+            request_started=(self.started.append,), request_finished=(self.records.append,)
+        )
         self.limits = Limits(**limits)
         self.context = make_context(
             self._app,
             self.runtime,
             settings=settings,
             limits=self.limits,
-            observers=Observers(
-                request_started=(self.started.append,), request_finished=(self.records.append,)
-            ),
+            observers=options.pop("observers", observers),
             **options,
         )
         self.factory = ENGINES[engine].load()
