@@ -13,8 +13,9 @@ there, and cuts them. For each such input holds:
 
     python -m fuzz.http1 --examples 100000 --seed 7
 
-prints the smallest input that breaks a rule, and exits with 1; it takes about a minute.
+prints the smallest input that breaks a rule, and fails. A hundred inputs take about a second.
 """
+# ruff: noqa: E501  # tables are read along their rows
 
 from __future__ import annotations
 
@@ -133,7 +134,8 @@ def requests(draw: st.DrawFn) -> bytes:
     framing = draw(_mostly(st.just(framing), [[each] for each in _FIELDS]))
     line = b" ".join((method, target, version))
     head = end.join([line, *host, *fields, *framing, b"", b""])
-    return draw(_mostly(st.just(b""), _BEFORE)) + head + body
+    before = draw(_mostly(st.just(b""), _BEFORE))
+    return b"".join((before, head, body))
 
 
 @st.composite

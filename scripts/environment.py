@@ -11,7 +11,8 @@ so a second run with nothing changed costs a tenth of a second. An environment m
 minor version of Python is made anew.
 
 Environment:
-    NONECORN_VENV: Where to make it; `.venv` in the repository otherwise.
+    SCRIPTS_VENV: Where to make it; `.venv` in the repository otherwise. (`NONECORN_*` is the
+        server's, which refuses names that it does not know.)
 """
 
 from __future__ import annotations
@@ -38,12 +39,12 @@ def main() -> None:
     parser.add_argument("groups", nargs="*", metavar="GROUP", help="as in pyproject.toml")
     arguments = parser.parse_args()
 
-    venv = Path(os.environ.get("NONECORN_VENV") or ROOT / ".venv").absolute()
+    venv = Path(os.environ.get("SCRIPTS_VENV") or ROOT / ".venv").absolute()
     python = venv / SCRIPTS / ("python.exe" if os.name == "nt" else "python")
     stamp = venv / "nonecorn-environment.json"
     before = read_stamp(stamp)
     if not before and venv.exists() and not (venv / "pyvenv.cfg").exists():
-        sys.exit(f"{venv} exists and is no virtual environment: remove it, or set NONECORN_VENV")
+        sys.exit(f"{venv} exists and is no virtual environment: remove it, or set SCRIPTS_VENV")
     groups = unfold([*before.get("groups", ()), *arguments.groups])
     wanted = {
         "python": f"{sys.version_info[0]}.{sys.version_info[1]}",

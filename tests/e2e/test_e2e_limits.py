@@ -126,6 +126,16 @@ def test_connections_beyond_the_limit_wait_until_others_end(worker):
     assert server.errors.count("connections are open (limits.connections)") == 1
 
 
+def test_of_a_crowd_beyond_the_limit_nobody_is_lost(worker):
+    def visit(number):
+        with connect(server.address, PATIENCE) as sock:
+            return ask(sock, get(f"/tag?{number}")).body
+
+    args = ["--limits-connections", "3"]
+    with probe(worker, "h11", *args) as server, concurrent.futures.ThreadPoolExecutor(30) as pool:
+        assert list(pool.map(visit, range(300))) == [b"%d" % number for number in range(300)]
+
+
 def test_requests_beyond_the_limit_wait_for_a_place_or_get_503(worker):
     args = ["--limits-concurrency", "1", "--limits-queue-timeout", "0.2"]
     with probe(worker, "h11", *args) as server, connect(server.address, PATIENCE) as first:

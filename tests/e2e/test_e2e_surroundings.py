@@ -62,9 +62,12 @@ def test_disconnects_leave_no_task(server):
 
 def test_an_idle_connection_has_no_task(server):
     with connect(server.address, 20) as observer, connect(server.address, 20) as idle:
-        alone = json.loads(ALONE)
         ask(idle, get())
-        with_idle = body(ask(observer, get("/tasks")))
-        idle.close()
-        without = settled(lambda: body(ask(observer, get("/tasks"))), alone)
-    assert with_idle == without == alone
+
+        def look():
+            names = body(ask(observer, get("/tasks")))
+            return names.count("HTTPStream.run") + names.count("nonecorn.job")
+
+        # The request that looks; on trio the lifespan's task has the same name.
+        expected = 2 if "trio" in server.command else 1
+        assert settled(look, expected) == expected

@@ -51,7 +51,7 @@ def test_an_unknown_group_is_an_error_that_lists_the_known(environment):
 def run(venv_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, str(SCRIPT), *arguments],
-        env={"NONECORN_VENV": str(venv_path), "PATH": "", "PIP_NO_INDEX": "1"},
+        env={"SCRIPTS_VENV": str(venv_path), "PATH": "", "PIP_NO_INDEX": "1"},
         capture_output=True,
         text=True,
         check=False,

@@ -65,11 +65,10 @@ class HTTPStream:
     """
 
     __slots__ = (
-        "_burst", "_chunks", "_context", "_delivered", "_exchange", "_gone", "_half_closed", "_headers",
-        "_more", "_phase", "_received",
-        "_request_trailers", "_senders", "_sent", "_started", "_trailers", "_wake", "blocked",
-        "expect_continue", "job",
-        "remaining", "scope", "status",
+        "_burst", "_chunks", "_context", "_delivered", "_exchange", "_gone", "_half_closed",
+        "_headers", "_more", "_phase", "_received", "_request_trailers", "_senders", "_sent",
+        "_started", "_trailers", "_wake", "blocked", "expect_continue", "job", "remaining",
+        "scope", "status",
     )  # fmt: skip
 
     job: Job | None

@@ -41,7 +41,13 @@ class AsyncioPort:
     client: tuple[str, int] | None
     server: Any
 
-    def __init__(self, runtime: AsyncioRuntime, listening: AsyncioListening) -> None:
+    def __init__(
+        self,
+        runtime: AsyncioRuntime,
+        listening: AsyncioListening,
+        client: tuple[str, int] | None = None,
+    ) -> None:
+        self.client = client
         self.runtime = runtime
         self.listening = listening
         self.tls: TLSInfo | None = None
@@ -63,11 +69,11 @@ class AsyncioPort:
         info = transport.get_extra_info
         listening = self.listening
         if listening.is_unix:
-            self.client = None
             self.server = listening.address
         else:
-            peer = info("peername")
-            self.client = (peer[0], peer[1]) if peer else None
+            if self.client is None:
+                peer = info("peername")
+                self.client = (peer[0], peer[1]) if peer else None
             server = listening.address
             if server is None:
                 name = info("sockname")
@@ -76,11 +82,11 @@ class AsyncioPort:
         self.zero_copy = _SENDFILE is not None
         if listening.send_buffer != 65536:  # the loops' own default
             transport.set_write_buffer_limits(listening.send_buffer)
+        self.runtime.opened(self)
         if self.runtime.detached:
             self.protocol = _Nothing()
             transport.abort()
             return
-        self.runtime.opened(self)
         try:
             self.protocol = protocol = listening.accept(self)
         except Exception:

@@ -19,16 +19,21 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nonecorn.spi import TICK, Clock
-from nonecorn_asyncio._listening import AsyncioDatagramPort, AsyncioListening
+from nonecorn_asyncio._accepting import AcceptingListening
+from nonecorn_asyncio._datagrams import AsyncioDatagramPort
 from nonecorn_asyncio._port import AsyncioPort
+from nonecorn_asyncio._server import ServerListening
 
 if TYPE_CHECKING:
     from nonecorn.spi import DatagramPort, Endpoint, Job, Listening, Port, Protocol, Timer, Waiter
+    from nonecorn_asyncio._listening import AsyncioListening
 
 T = TypeVar("T")
 _HAS_EAGER = sys.version_info >= (3, 12)
 _ENDING = 2.0
 """Seconds that cancelled tasks have to end when a runtime does."""
+_ARRIVING = 3
+"""Ticks from a loop's accept to the connection's port."""
 
 
 class AsyncioWaiter:
@@ -119,6 +124,10 @@ class AsyncioRuntime:
             context=self._base.copy(),
         )
 
+    def run_in_context(self, function: Callable[..., T], /, *args: Any) -> T:
+        """Call a function of the loop's that keeps the context: the worker's, not the caller's."""
+        return self._base.copy().run(function, *args)
+
     def waiter(self) -> Waiter:
         """See `nonecorn.spi.Runtime`."""
         return AsyncioWaiter(self.loop)
@@ -146,7 +155,9 @@ class AsyncioRuntime:
         send_buffer: int,
     ) -> Listening:
         """See `nonecorn.spi.Runtime`."""
-        listening = AsyncioListening(self, sock, accept, backlog, send_buffer)
+        by_hand = isinstance(self.loop, asyncio.SelectorEventLoop)
+        kind = AcceptingListening if by_hand else ServerListening
+        listening = kind(self, sock, accept, backlog, send_buffer)
         await listening.start()
         return listening
 
@@ -219,6 +230,8 @@ class AsyncioRuntime:
             self._restore()
 
     async def _end_tasks(self) -> None:
+        for _ in range(_ARRIVING):
+            await asyncio.sleep(0)
         for port in list(self.ports):
             port.abort()
         while self.ports:  # noqa: ASYNC110  # two ticks at most; there is nothing to be told by

@@ -56,6 +56,7 @@ _CR = 13
 _LARGE = 8192
 """More than this that waits is kept so that taking from its front moves nothing."""
 _CHUNKED_AT_ONCE = 65536
+_REMEMBERED_BLOCK = 8192
 _NO_FIELDS: Fields = ([], True, -1, False, False, b"")
 
 
@@ -246,7 +247,9 @@ class Http1Connection(Http1Life):
     def _head_incomplete(self, *, first: bool) -> None:
         pending = self._pending
         try:
-            if pending.count(b"\n") != pending.count(b"\r\n"):
+            lines = pending.count(b"\r\n")
+            returns = pending.count(b"\r") - (pending[-1] == _CR)
+            if pending.count(b"\n") != lines or returns != lines:
                 raise RemoteProtocolError(400, "bare-cr-or-lf")
             if len(pending) > self._limits.head_size:
                 raise RemoteProtocolError(431, "head-too-large")
@@ -318,14 +321,18 @@ class Http1Connection(Http1Life):
 
         Clients send the same fields with request after request. What framing makes of them
         depends on their bytes alone, so the last block is kept with its result, unless it
-        announced a body or an upgrade.
+        announced a body or an upgrade, or is so large that idle connections should not hold it.
         """
         limits = self._limits
         if len(head) > limits.head_size:
             raise RemoteProtocolError(431, "head-too-large")
         headers, special = self._reader.read(block)
         fields = understand(headers, special, version, limits)
-        if version == "1.1" and not (fields[2] > 0 or fields[3] or fields[4] or fields[5]):
+        if (
+            version == "1.1"
+            and len(block) <= _REMEMBERED_BLOCK
+            and not (fields[2] > 0 or fields[3] or fields[4] or fields[5])
+        ):
             self._fields_block = block
             self._fields = fields
         return fields
@@ -434,16 +441,6 @@ class Http1Connection(Http1Life):
         if self._paused:
             self._resume_if_room()
 
-    def _body_asked_for(self) -> None:
-        self._keep_alive, self._expecting = self._expecting, False
-        self._set_deadline()
-
-    def _expectation_met(self) -> bool:
-        if self._expecting and self._reading == COMPLETE:
-            self._keep_alive, self._expecting = True, False
-            return True
-        return False
-
     # Between two requests -------------------------------------------------------------------------
 
     def _response_done(self) -> None:
@@ -490,8 +487,8 @@ class Http1Connection(Http1Life):
 
 def _after_front(data: bytes | bytearray, count: int) -> bytes | bytearray:
     """`data` without its first bytes: each of many pipelined requests is taken off the front."""
-    if len(data) < _LARGE:
-        return data[count:]
+    if len(data) < _LARGE or count == len(data):
+        return bytes(data[count:])
     if not isinstance(data, bytearray):
         data = bytearray(data)
     del data[:count]

@@ -124,6 +124,18 @@ class Http1Life(Http1Exchange):
         if len(self._pending) <= limits.head_size and self._unread <= limits.receive_buffer // 2:
             self._resume()
 
+    # 100 Continue ---------------------------------------------------------------------------------
+
+    def _body_asked_for(self) -> None:
+        self._keep_alive, self._expecting = self._expecting, False
+        self._set_deadline()
+
+    def _expectation_met(self) -> bool:
+        if self._expecting and self._reading == COMPLETE:
+            self._keep_alive, self._expecting = True, False
+            return True
+        return False
+
     # Tunnels --------------------------------------------------------------------------------------
 
     def _tunnel_opened(self) -> None:

@@ -14,6 +14,7 @@ from nonecorn.spi import Headers, RemoteProtocolError
 from nonecorn_http1 import Http1Connection, ParseFields
 
 _MOST_NAMES = 1024
+_NAME_SIZE = 64
 
 
 class FieldParser:
@@ -57,7 +58,7 @@ class FieldParser:
         lower = names.get(name)
         if lower is None:
             lower = name.lower()
-            if len(names) < _MOST_NAMES:
+            if len(names) < _MOST_NAMES and len(name) <= _NAME_SIZE:
                 names[name] = lower
         self._headers.append((lower, value.strip()))
 

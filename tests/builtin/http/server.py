@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from nonecorn.spi import Limits, Observers, ProtocolFactory, Ref, RequestRecord, Scope
-from nonecorn.testing import Gate, MemoryPort, MemoryRuntime, RawResponse, make_context, read_responses
+from nonecorn.testing import (
+    Gate,
+    MemoryPort,
+    MemoryRuntime,
+    RawResponse,
+    make_context,
+    read_responses,
+)
 from nonecorn.testing.apps import hello
 from nonecorn_http1._settings import Http1Settings
 
@@ -42,7 +49,9 @@ class Server:
         records: Records the observers were told of.
     """
 
-    def __init__(self, engine: str, app: Any = hello, *, eager: bool = False, **options: Any) -> None:
+    def __init__(
+        self, engine: str, app: Any = hello, *, eager: bool = False, **options: Any
+    ) -> None:
         self.app = app
         self.runtime = MemoryRuntime(eager=eager)
         self.started: list[Scope] = []
@@ -73,7 +82,9 @@ class Server:
     def run(self) -> None:
         self.runtime.run_until_idle()
 
-    def ask(self, request: bytes = GET, method: str = "GET", port: MemoryPort | None = None) -> RawResponse:
+    def ask(
+        self, request: bytes = GET, method: str = "GET", port: MemoryPort | None = None
+    ) -> RawResponse:
         """One request and its response, on a connection of its own unless one is given."""
         port = port or self.connect()
         data = port.exchange(request)

@@ -6,13 +6,25 @@ import pytest
 
 from nonecorn.spi import NEVER
 from nonecorn.testing import Gate, read_responses
-from nonecorn.testing.apps import Chunks, IgnoresDisconnect, Recorder, echo, hello, never_receives, never_responds
+from nonecorn.testing.apps import (
+    Chunks,
+    IgnoresDisconnect,
+    Recorder,
+    echo,
+    hello,
+    never_receives,
+    never_responds,
+)
 from tests.builtin.http.server import GET, Held, chunked, get, post
 
 LIMITS = {
-    "head_timeout": 10, "keep_alive_timeout": 5, "body_timeout": 30, "write_timeout": 20, "close_timeout": 2,
+    "head_timeout": 10,
+    "keep_alive_timeout": 5,
+    "body_timeout": 30,
+    "write_timeout": 20,
+    "close_timeout": 2,
     "send_buffer": 1024,
-}  # fmt: skip
+}
 
 
 def statuses(data: bytes, *, closed: bool = True) -> list[int]:
@@ -43,7 +55,11 @@ def test_a_head_has_its_time_from_its_first_byte(serve) -> None:
     assert statuses(port.take()) == [408]
     assert port.eof_sent
     (record,) = server.records
-    assert (record.status, record.reason, record.scope["client"]) == (408, "head-timeout", port.client)
+    assert (record.status, record.reason, record.scope["client"]) == (
+        408,
+        "head-timeout",
+        port.client,
+    )
 
 
 def test_an_idle_connection_is_closed_without_a_word(serve) -> None:

@@ -7,7 +7,16 @@ import pytest
 from nonecorn.serving.observers import compile_observers
 from nonecorn.spi import Observer, ObserverSpec, Ref
 from nonecorn.testing import make_app_context
-from nonecorn.testing.apps import Chunks, crash_after_start, crash_before_start, echo, hello, never_receives, never_responds, returns_early
+from nonecorn.testing.apps import (
+    Chunks,
+    crash_after_start,
+    crash_before_start,
+    echo,
+    hello,
+    never_receives,
+    never_responds,
+    returns_early,
+)
 from tests.builtin.http.server import GET, Held, chunked, get, post
 
 
@@ -59,8 +68,11 @@ def test_what_is_refused_is_recorded_though_it_never_began(serve, reason: str) -
     assert record.headers == []
     scope = record.scope
     assert (scope["type"], scope["scheme"], scope["client"], scope["server"]) == (
-        "http", "https", ("192.0.2.1", 5), ("127.0.0.1", 8000),
-    )  # fmt: skip
+        "http",
+        "https",
+        ("192.0.2.1", 5),
+        ("127.0.0.1", 8000),
+    )
     assert {"method", "path", "headers", "http_version", "raw_path", "query_string"} <= set(scope)
 
 

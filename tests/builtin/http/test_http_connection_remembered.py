@@ -44,7 +44,12 @@ def test_each_request_has_its_own_line_with_the_same_fields(serve) -> None:
     for line in lines:
         port.exchange(line + b" HTTP/1.1\r\n" + FIELDS)
     seen = [
-        b"%b %b%b" % (s["method"].encode(), s["raw_path"], b"?" + s["query_string"] if s["query_string"] else b"")
+        b"%b %b%b"
+        % (
+            s["method"].encode(),
+            s["raw_path"],
+            b"?" + s["query_string"] if s["query_string"] else b"",
+        )
         for s in (request.scope for request in app.requests)
     ]
     assert seen == lines
@@ -115,7 +120,9 @@ def test_the_fields_of_one_client_are_not_anothers(serve) -> None:
     app = Recorder()
     server = serve(app)
     for n in range(2000):
-        server.connect().exchange(get(b"/", b"User-Agent: %d" % n, b"Accept: x/%d" % (n % 3), b"Cookie: %d" % n))
+        server.connect().exchange(
+            get(b"/", b"User-Agent: %d" % n, b"Accept: x/%d" % (n % 3), b"Cookie: %d" % n)
+        )
     for n, request in enumerate(app.requests):
         fields = dict(request.scope["headers"])
         assert fields[b"user-agent"] == fields[b"cookie"] == b"%d" % n
@@ -153,7 +160,11 @@ def test_a_head_that_is_sent_again_is_the_same_and_no_other(serve) -> None:
     for n in list(range(600)) * 2:
         server.app = Script(start(200 + n % 2, [(b"x", b"%d" % n)]), body(b"%d" % n))
         response = server.ask(port=port)
-        assert (response.status, response.values(b"x"), response.body) == (200 + n % 2, [b"%d" % n], b"%d" % n)
+        assert (response.status, response.values(b"x"), response.body) == (
+            200 + n % 2,
+            [b"%d" % n],
+            b"%d" % n,
+        )
 
 
 def test_a_list_that_the_application_changes_is_looked_at_again(serve) -> None:
@@ -184,7 +195,14 @@ def test_the_framing_of_one_response_is_not_the_nexts(serve) -> None:
     kinds = [
         ([start(200, head), body(b"ab")], "length"),
         ([start(200, head), body(b"a", more_body=True), body(b"b")], "chunks"),
-        ([start(200, [*head, (b"content-length", b"2")]), body(b"a", more_body=True), body(b"b")], "length"),
+        (
+            [
+                start(200, [*head, (b"content-length", b"2")]),
+                body(b"a", more_body=True),
+                body(b"b"),
+            ],
+            "length",
+        ),
         ([start(204, head), body(b"ab")], "nothing"),
         ([start(200, head), body()], "length"),
     ]
@@ -197,3 +215,14 @@ def test_the_framing_of_one_response_is_not_the_nexts(serve) -> None:
             assert bool(response.values(b"transfer-encoding")) == (kind == "chunks")
             assert bool(response.values(b"content-length")) == (kind == "length")
             assert response.body == (b"" if kind == "nothing" or messages == kinds[4][0] else b"ab")
+
+
+def test_an_idle_connection_holds_no_large_head(serve) -> None:
+    server = serve(hello)
+    port = server.connect()
+    large = get(b"/", b"X: " + b"x" * 20_000)
+    for _ in range(2):
+        assert server.ask(large, port=port).status == 200
+        assert len(port.protocol._fields_block) < 10_000
+    assert server.ask(port=port).status == 200
+    assert port.protocol._fields_block.startswith(b"\r\nHost: a")

@@ -77,7 +77,9 @@ def test_a_response_that_has_no_body_has_none(serve, status, method, messages, l
     assert server.ask(port=port).body == b"Hello, world!", "the connection goes on"
 
 
-@pytest.mark.parametrize("messages", [[body(b"12345")], [more(b"12"), more(b"345"), body()], [body()]])
+@pytest.mark.parametrize(
+    "messages", [[body(b"12345")], [more(b"12"), more(b"345"), body()], [body()]]
+)
 @pytest.mark.parametrize("length", [None, b"5"])
 def test_head_is_like_get_without_the_body(serve, messages, length) -> None:
     fields = [] if length is None else [(b"content-length", length)]
@@ -106,7 +108,9 @@ SHORT = {
 
 
 @pytest.mark.parametrize("request_bytes", [GET, OLD], ids=["1.1", "1.0"])
-@pytest.mark.parametrize("name", [*(("long", name) for name in LONG), *(("short", name) for name in SHORT)])
+@pytest.mark.parametrize(
+    "name", [*(("long", name) for name in LONG), *(("short", name) for name in SHORT)]
+)
 def test_a_body_of_another_length_than_said_is_an_error_and_looks_like_one(
     serve, name: tuple[str, str], request_bytes: bytes
 ) -> None:
@@ -172,18 +176,32 @@ def test_a_second_message_that_is_no_bytes_breaks_the_response_off(serve) -> Non
 )
 def test_headers_are_pairs_of_any_kind(serve, headers) -> None:
     response = serve(Script(start(200, headers()), body())).ask()
-    assert [field for field in response.headers if field[0].startswith(b"x-")] == [(b"x-a", b"1"), (b"x-b", b"2")]
+    assert [field for field in response.headers if field[0].startswith(b"x-")] == [
+        (b"x-a", b"1"),
+        (b"x-b", b"2"),
+    ]
 
 
 @pytest.mark.parametrize(
     "field",
     [
-        ("name", b"value"), (b"name", "value"), (b"name", 5), (b"name", None), (None, b"value"),
-        (b"name",), (b"name", b"value", b"more"), b"ab", "ab", 5, None, ([], b"value"), (b"name", [b"value"]),
+        ("name", b"value"),
+        (b"name", "value"),
+        (b"name", 5),
+        (b"name", None),
+        (None, b"value"),
+        (b"name",),
+        (b"name", b"value", b"more"),
+        b"ab",
+        "ab",
+        5,
+        None,
+        ([], b"value"),
+        (b"name", [b"value"]),
         (bytearray(b"name"), b"value"),
     ],
     ids=repr,
-)  # fmt: skip
+)
 def test_a_header_that_is_no_pair_of_bytes_is_an_error(serve, field) -> None:
     app = Script(start(200, [(b"x-good", b"1"), field]), body(b"ok"))
     response = serve(app).ask()
@@ -238,7 +256,8 @@ def test_nothing_smuggled_gets_out(serve, name: str, where: str, as_list: bool) 
 
 
 @pytest.mark.parametrize(
-    "status", [100, 101, 103, 199, 99, 1000, 0, -200, "200", None, 200.5, b"200", [200], 100.0, True]
+    "status",
+    [100, 101, 103, 199, 99, 1000, 0, -200, "200", None, 200.5, b"200", [200], 100.0, True],
 )
 def test_a_status_that_is_none_is_an_error(serve, status) -> None:
     app = Script(start(status), body(b"ok"))
@@ -249,7 +268,10 @@ def test_a_status_that_is_none_is_an_error(serve, status) -> None:
     assert server.records[0].status == 500
 
 
-@pytest.mark.parametrize(("status", "line"), [(299, b"HTTP/1.1 299 \r\n"), (999, b"HTTP/1.1 999 \r\n"), (418, b"HTTP/1.1 418 ")])
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [(299, b"HTTP/1.1 299 \r\n"), (999, b"HTTP/1.1 999 \r\n"), (418, b"HTTP/1.1 418 ")],
+)
 def test_a_status_without_a_registered_phrase_has_none(serve, status: int, line: bytes) -> None:
     assert serve(Script(start(status), body())).connect().exchange(GET).startswith(line)
 
@@ -263,7 +285,9 @@ def test_a_status_may_be_an_enumeration(serve) -> None:
 
 @pytest.mark.parametrize("version", [GET, OLD], ids=["1.1", "1.0"])
 @pytest.mark.parametrize("coding", [b"chunked", b"gzip", b"identity"])
-def test_a_transfer_coding_of_the_application_is_ignored(serve, version: bytes, coding: bytes) -> None:
+def test_a_transfer_coding_of_the_application_is_ignored(
+    serve, version: bytes, coding: bytes
+) -> None:
     app = Script(start(200, [(b"Transfer-Encoding", coding)]), more(b"a"), body(b"b"))
     server = serve(app)
     port = server.connect()
@@ -296,7 +320,10 @@ def test_the_date_follows_the_clock_on_remembered_heads_too(serve) -> None:
     server.runtime.advance(2)
     second = server.connect()
     after = server.ask(port=second).values(b"date")
-    assert (before, after) == ([b"Sun, 06 Nov 1994 08:49:37 GMT"], [b"Sun, 06 Nov 1994 08:49:39 GMT"])
+    assert (before, after) == (
+        [b"Sun, 06 Nov 1994 08:49:37 GMT"],
+        [b"Sun, 06 Nov 1994 08:49:39 GMT"],
+    )
 
 
 def test_an_answer_of_the_servers_own_has_the_common_fields(serve) -> None:
@@ -321,8 +348,16 @@ def test_an_answer_that_did_not_wait_for_the_body_says_close(serve) -> None:
     assert port.exchange(b"12345" + GET) == b""
 
 
-@pytest.mark.parametrize("request_bytes", [post(b"12345", b"Expect: 100-continue"), chunked(b"1\r\nx\r\n0\r\n\r\n", b"Expect: 100-continue")])
-def test_where_the_body_came_all_the_same_the_connection_goes_on(serve, request_bytes: bytes) -> None:
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        post(b"12345", b"Expect: 100-continue"),
+        chunked(b"1\r\nx\r\n0\r\n\r\n", b"Expect: 100-continue"),
+    ],
+)
+def test_where_the_body_came_all_the_same_the_connection_goes_on(
+    serve, request_bytes: bytes
+) -> None:
     server = serve(Script(start(401), body(b"no")))
     port = server.connect()
     port.receive(request_bytes)
@@ -337,7 +372,10 @@ def test_where_the_body_came_all_the_same_the_connection_goes_on(serve, request_
 def test_once_100_was_sent_the_connection_goes_on(serve) -> None:
     server = serve(Recorder())
     port = server.connect()
-    assert port.exchange(post(b"", b"Expect: 100-continue", length=3)) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert (
+        port.exchange(post(b"", b"Expect: 100-continue", length=3))
+        == b"HTTP/1.1 100 Continue\r\n\r\n"
+    )
     (response,) = read_responses(port.exchange(b"abc"), closed=False)
     assert response.values(b"connection") == []
     assert server.ask(port=port).status == 200
@@ -372,7 +410,11 @@ def test_trailers_are_on_the_wire_once_and_last(serve) -> None:
 
 @pytest.mark.parametrize(
     "request_bytes",
-    [GET, b"GET / HTTP/1.0\r\nTE: trailers\r\n\r\n", b"HEAD / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n\r\n"],
+    [
+        GET,
+        b"GET / HTTP/1.0\r\nTE: trailers\r\n\r\n",
+        b"HEAD / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n\r\n",
+    ],
     ids=["without TE", "1.0", "HEAD"],
 )
 def test_where_they_cannot_be_they_are_not(serve, request_bytes: bytes) -> None:
@@ -435,16 +477,22 @@ def test_a_path_is_on_the_wire(serve, path, zero_copy: bool, request_bytes: byte
 @pytest.mark.parametrize("zero_copy", [True, False])
 @pytest.mark.parametrize("request_bytes", [GET, OLD], ids=["1.1", "1.0"])
 @pytest.mark.parametrize("length", [True, False])
-def test_parts_of_a_file_are_framed_like_any_body(serve, path, zero_copy: bool, request_bytes: bytes, length: bool) -> None:
+def test_parts_of_a_file_are_framed_like_any_body(
+    serve, path, zero_copy: bool, request_bytes: bytes, length: bool
+) -> None:
     app = ZeroCopySend(path, (10, 5), (None, 3), (100, None), before=b"<", after=b">")
     wanted = b"<" + b"01234" + b"012" + path.read_bytes()[100:] + b">"
     if length:
         with path.open("rb", buffering=0) as file:
             part = {"type": "http.response.zerocopysend", "file": file, "more_body": True}
             app = Script(
-                start(200, [(b"content-length", b"%d" % len(wanted))]), more(b"<"), {**part, "offset": 10, "count": 5},
-                {**part, "count": 3}, {**part, "offset": 100}, body(b">"),
-            )  # fmt: skip
+                start(200, [(b"content-length", b"%d" % len(wanted))]),
+                more(b"<"),
+                {**part, "offset": 10, "count": 5},
+                {**part, "count": 3},
+                {**part, "offset": 100},
+                body(b">"),
+            )
             response = self_contained(serve, app, zero_copy, request_bytes)
     else:
         response = self_contained(serve, app, zero_copy, request_bytes)
@@ -526,7 +574,9 @@ def test_an_unread_rest_within_the_budget_is_passed_over(serve) -> None:
     assert len(read_responses(port.take(), closed=False)) == 1
 
 
-@pytest.mark.parametrize("request_bytes", [post(b"x" * 500, length=5000), chunked(b"5000\r\n" + b"x" * 500)])
+@pytest.mark.parametrize(
+    "request_bytes", [post(b"x" * 500, length=5000), chunked(b"5000\r\n" + b"x" * 500)]
+)
 def test_one_beyond_it_ends_the_connection(serve, request_bytes: bytes) -> None:
     server = serve(hello, limits={"receive_buffer": 2000})
     port = server.connect()

@@ -11,7 +11,9 @@ from nonecorn.testing.apps import Recorder, hello
 from tests.builtin.http.server import GET, Held, Server, get
 
 UPGRADE = get(b"/up?q", b"Connection: keep-alive, Upgrade", b"Upgrade: nobody, Test")
-ACCEPTED = b"HTTP/1.1 101 Switching Protocols\r\nx-a: 1\r\nconnection: upgrade\r\nupgrade: test\r\n\r\n"
+ACCEPTED = (
+    b"HTTP/1.1 101 Switching Protocols\r\nx-a: 1\r\nconnection: upgrade\r\nupgrade: test\r\n\r\n"
+)
 
 
 class Tunnel:
@@ -19,7 +21,9 @@ class Tunnel:
 
     made: list[Tunnel]
 
-    def __init__(self, context, exchange, port, version, method, path, query, headers, has_body, /) -> None:
+    def __init__(
+        self, context, exchange, port, version, method, path, query, headers, has_body, /
+    ) -> None:
         self.facts = (version, method, path, query, has_body)
         self.headers = headers
         self.context = context
@@ -70,7 +74,9 @@ class Tunnel:
     # What the test makes it do
 
     def accept(self) -> None:
-        self.exchange.tunnel(self, [(b"x-a", b"1"), (b"connection", b"x"), (b"content-length", b"3")])
+        self.exchange.tunnel(
+            self, [(b"x-a", b"1"), (b"connection", b"x"), (b"content-length", b"3")]
+        )
 
     def refuse(self, status: int) -> None:
         self.exchange.respond(self, status, [], b"no", True, False)
@@ -438,7 +444,10 @@ def test_a_protocol_gets_the_connection_and_the_rest(serve, rest: bytes) -> None
     server = serve(Recorder(), protocol_upgrades={b"take": upgrades})
     port = server.connect()
     data = port.exchange(TAKE + rest)
-    assert data == b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: take\r\n\r\nsettings"
+    assert (
+        data == b"HTTP/1.1 101 Switching Protocols\r\n"
+        b"connection: upgrade\r\nupgrade: take\r\n\r\nsettings"
+    )
     (protocol,) = upgrades.protocols
     assert port.protocol is protocol
     port.receive(b"+")
@@ -506,8 +515,12 @@ class Listener:
         self.other: list[Takeover] = []
         self.default: list[Takeover] = []
         self.context = make_context(
-            hello, self.runtime, limits=Limits(**limits), default=self._default, prefaces=((PREFACE, self._other), (b"\x16", self._other)),
-        )  # fmt: skip
+            hello,
+            self.runtime,
+            limits=Limits(**limits),
+            default=self._default,
+            prefaces=((PREFACE, self._other), (b"\x16", self._other)),
+        )
         self.port = self.runtime.connect(lambda port: PrefaceSniffer(self.context, port))
 
     def _default(self, context, port) -> Takeover:
@@ -531,7 +544,10 @@ def test_a_preface_chooses(split, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("split", [lambda data: [data], bytewise])
-@pytest.mark.parametrize("data", [GET, b"POST / HTTP/1.1\r\n", b"PRI * HTTP/1.1\r\n\r\n", b"PRIX", b"\0", PREFACE[:-1] + b"x"])
+@pytest.mark.parametrize(
+    "data",
+    [GET, b"POST / HTTP/1.1\r\n", b"PRI * HTTP/1.1\r\n\r\n", b"PRIX", b"\0", PREFACE[:-1] + b"x"],
+)
 def test_anything_else_is_the_defaults(split, data: bytes) -> None:
     listener = Listener()
     for piece in split(data):

@@ -75,7 +75,9 @@ def test_an_empty_file_is_an_empty_body(exchange, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 304), ("GET", 204)])
-def test_no_file_follows_a_head_that_has_no_body(exchange, path: Path, method: str, status: int) -> None:
+def test_no_file_follows_a_head_that_has_no_body(
+    exchange, path: Path, method: str, status: int
+) -> None:
     opened = send(Script(start(status), pathsend(path)), exchange, method=method)
     assert (opened.exchange.content, opened.exchange.ended) == (b"", True)
     assert opened.exchange.headers == [(b"content-length", b"%d" % len(CONTENT))]
@@ -86,8 +88,11 @@ def test_a_missing_file_can_still_become_404(exchange, tmp_path: Path) -> None:
     app = Script(start(), pathsend(tmp_path / "missing"), start(404), body(b"none"))
     opened = send(app, exchange)
     assert [type(error) for error in app.errors] == [
-        type(None), FileNotFoundError, type(None), type(None),
-    ]  # fmt: skip
+        type(None),
+        FileNotFoundError,
+        type(None),
+        type(None),
+    ]
     assert opened.exchange.calls == [("respond", 404, [], b"none", True, False)]
     assert opened.record.status == 404
 
@@ -187,8 +192,11 @@ def test_without_an_offset_parts_follow_each_other(exchange, file, as_number: bo
     target = file.fileno() if as_number else file
     file.seek(3)
     app = Script(
-        start(), zerocopy(target, count=4, more_body=True), zerocopy(target, count=5, more_body=True), zerocopy(target)
-    )  # fmt: skip
+        start(),
+        zerocopy(target, count=4, more_body=True),
+        zerocopy(target, count=5, more_body=True),
+        zerocopy(target),
+    )
     opened = send(app, exchange)
     assert app.errors == [None] * 4
     assert opened.exchange.content == CONTENT[3:]
@@ -210,9 +218,13 @@ def test_the_position_is_what_the_user_of_a_buffered_file_has_read(exchange, pat
 
 def test_files_and_body_messages_may_alternate(exchange, file) -> None:
     app = Script(
-        start(), body(b"<", more_body=True), zerocopy(file, 0, 3, more_body=True), body(b"|", more_body=True),
-        zerocopy(file, 3, 3, more_body=True), body(b">"),
-    )  # fmt: skip
+        start(),
+        body(b"<", more_body=True),
+        zerocopy(file, 0, 3, more_body=True),
+        body(b"|", more_body=True),
+        zerocopy(file, 3, 3, more_body=True),
+        body(b">"),
+    )
     opened = send(app, exchange)
     assert opened.exchange.content == b"<" + CONTENT[:3] + b"|" + CONTENT[3:6] + b">"
     assert opened.record.sent == 9
@@ -223,7 +235,10 @@ def test_a_file_may_be_followed_by_trailers(exchange, file) -> None:
     app = Script(start(trailers=True), zerocopy(file, 0, 3), trailers)
     opened = send(app, exchange, headers=[(b"te", b"trailers")])
     assert app.errors == [None] * 3
-    assert (opened.exchange.content, opened.exchange.trailer_fields) == (CONTENT[:3], [(b"x", b"1")])
+    assert (opened.exchange.content, opened.exchange.trailer_fields) == (
+        CONTENT[:3],
+        [(b"x", b"1")],
+    )
 
 
 def test_a_file_that_is_shorter_than_said_breaks_the_response_off(exchange, file) -> None:
@@ -243,7 +258,9 @@ def test_it_stays_broken_off_where_the_application_does_not_mind(exchange, file)
 
 
 @pytest.mark.parametrize("bad", ["offset", "count", "closed", "type", "pipe"])
-def test_what_cannot_be_read_is_refused_before_the_head_leaves(exchange, path: Path, bad: str) -> None:
+def test_what_cannot_be_read_is_refused_before_the_head_leaves(
+    exchange, path: Path, bad: str
+) -> None:
     reading, writing = os.pipe()
     with path.open("rb") as closed:
         pass

@@ -1,4 +1,4 @@
-"""Waiting: for a body, for a client that takes no more, from one task or several of an application."""
+"""Waiting for a body, or for a client that takes no more: in one task or in several."""
 
 from __future__ import annotations
 

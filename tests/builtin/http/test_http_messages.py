@@ -73,8 +73,10 @@ def test_after_the_response_receive_says_disconnect() -> None:
     app = Script("receive", start(), body(), "receive", "receive")
     Opened(app)
     assert [message["type"] for message in app.received] == [
-        "http.request", "http.disconnect", "http.disconnect",
-    ]  # fmt: skip
+        "http.request",
+        "http.disconnect",
+        "http.disconnect",
+    ]
 
 
 def test_after_the_response_the_rest_of_a_body_is_not_received() -> None:
@@ -161,7 +163,9 @@ def test_a_streamed_body_goes_out_message_by_message() -> None:
 
 
 def test_body_and_more_body_may_be_left_out() -> None:
-    opened = Opened(Script({"type": "http.response.start", "status": 204}, {"type": "http.response.body"}))
+    opened = Opened(
+        Script({"type": "http.response.start", "status": 204}, {"type": "http.response.body"})
+    )
     assert opened.exchange.calls == [("respond", 204, [], b"", True, False)]
 
 
@@ -184,8 +188,13 @@ def test_unknown_keys_are_ignored() -> None:
 
 def test_messages_after_the_end_are_ignored() -> None:
     app = Script(
-        start(), body(b"all"), body(b"more"), start(500), {"type": "http.response.trailers"}, {"type": "x"},
-    )  # fmt: skip
+        start(),
+        body(b"all"),
+        body(b"more"),
+        start(500),
+        {"type": "http.response.trailers"},
+        {"type": "x"},
+    )
     opened = Opened(app)
     assert app.errors == [None] * 6
     assert len(opened.exchange.calls) == 1
@@ -195,20 +204,37 @@ REFUSED = {
     "a body before the start": [body(b"x")],
     "a second start": [start(), start()],
     "a start within the body": [start(), body(b"x", more_body=True), start()],
-    "trailers that were not announced": [start(), body(b"x", more_body=True), {"type": "http.response.trailers"}],
+    "trailers that were not announced": [
+        start(),
+        body(b"x", more_body=True),
+        {"type": "http.response.trailers"},
+    ],
     "trailers before the body's end": [
-        start(trailers=True), body(b"x", more_body=True), {"type": "http.response.trailers"},
+        start(trailers=True),
+        body(b"x", more_body=True),
+        {"type": "http.response.trailers"},
     ],
     "trailers before the start": [{"type": "http.response.trailers"}],
-    "hints within the body": [start(), body(b"x", more_body=True), {"type": "http.response.early_hint", "links": [b"l"]}],
-    "a push that is not offered": [start(), {"type": "http.response.push", "path": "/x", "headers": []}],
+    "hints within the body": [
+        start(),
+        body(b"x", more_body=True),
+        {"type": "http.response.early_hint", "links": [b"l"]},
+    ],
+    "a push that is not offered": [
+        start(),
+        {"type": "http.response.push", "path": "/x", "headers": []},
+    ],
     "a file before the start": [{"type": "http.response.pathsend", "path": "/x"}],
-    "a file within the body": [start(), body(b"x", more_body=True), {"type": "http.response.pathsend", "path": "/x"}],
+    "a file within the body": [
+        start(),
+        body(b"x", more_body=True),
+        {"type": "http.response.pathsend", "path": "/x"},
+    ],
     "an open file before the start": [{"type": "http.response.zerocopysend", "file": 0}],
     "a websocket's message": [{"type": "websocket.accept"}],
     "the debug extension, which is for test clients": [{"type": "http.response.debug", "info": {}}],
     "no type that is known": [{"type": "http.response"}],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -243,7 +269,12 @@ def test_a_head_that_the_exchange_refuses_leaves_room_for_another() -> None:
     opened = Opened(app, run=False)
     opened.exchange.refuse = "a bad header"
     opened.run()
-    assert [type(error) for error in app.errors] == [type(None), LocalProtocolError, type(None), type(None)]
+    assert [type(error) for error in app.errors] == [
+        type(None),
+        LocalProtocolError,
+        type(None),
+        type(None),
+    ]
     assert opened.exchange.calls == [("respond", 503, [], b"two", True, False)]
     assert opened.record.status == 503
     assert opened.record.headers == []

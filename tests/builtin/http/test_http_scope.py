@@ -11,9 +11,20 @@ from nonecorn.spi import TLSInfo
 from tests.builtin.http.opened import Opened, Script
 
 REQUEST_KEYS = {
-    "type", "asgi", "http_version", "method", "scheme", "path", "raw_path", "query_string", "root_path",
-    "headers", "client", "server", "extensions",
-}  # fmt: skip
+    "type",
+    "asgi",
+    "http_version",
+    "method",
+    "scheme",
+    "path",
+    "raw_path",
+    "query_string",
+    "root_path",
+    "headers",
+    "client",
+    "server",
+    "extensions",
+}
 EXTENSIONS: dict[str, dict[str, Any]] = {
     "http.response.early_hint": {},
     "http.response.pathsend": {},

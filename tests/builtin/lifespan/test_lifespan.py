@@ -214,7 +214,9 @@ def test_a_wait_for_shutdown_may_be_cancelled_and_taken_up_again(runtime: Memory
 # No lifespan --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("steps", [[Boom], [], ["receive"]], ids=["raises", "returns", "returns later"])
+@pytest.mark.parametrize(
+    "steps", [[Boom], [], ["receive"]], ids=["raises", "returns", "returns later"]
+)
 def test_without_support_auto_serves_in_silence(
     runtime: MemoryRuntime, steps: list[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -225,7 +227,9 @@ def test_without_support_auto_serves_in_silence(
     assert not [record for record in caplog.records if record.levelno > logging.DEBUG]
 
 
-@pytest.mark.parametrize("steps", [[Boom], [], ["receive"]], ids=["raises", "returns", "returns later"])
+@pytest.mark.parametrize(
+    "steps", [[Boom], [], ["receive"]], ids=["raises", "returns", "returns later"]
+)
 def test_without_support_on_does_not_start(runtime: MemoryRuntime, steps: list[Any]) -> None:
     error = Life(runtime, Script(*steps), "on").start()
     assert "does not support lifespan" in str(error)
@@ -254,7 +258,11 @@ def test_a_failure_at_start_up_ends_the_start_in_on(runtime: MemoryRuntime) -> N
 
 @pytest.mark.parametrize(
     ("message", "text"),
-    [({"message": "no database"}, "no database"), ({"message": ""}, "no reason given"), ({}, "no reason given")],
+    [
+        ({"message": "no database"}, "no database"),
+        ({"message": ""}, "no reason given"),
+        ({}, "no reason given"),
+    ],
 )
 def test_start_up_failed_does_not_start(
     runtime: MemoryRuntime, mode: str, message: dict[str, str], text: str
@@ -362,9 +370,7 @@ def test_a_failing_shutdown_is_logged(
     assert record.levelno == logging.ERROR
 
 
-def test_shutdown_has_a_deadline(
-    runtime: MemoryRuntime, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_shutdown_has_a_deadline(runtime: MemoryRuntime, caplog: pytest.LogCaptureFixture) -> None:
     app = Script("receive", STARTED, "receive", "wait")
     life = Life(runtime, app)
     life.start()
