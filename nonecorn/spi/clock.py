@@ -23,7 +23,8 @@ def http_date(wall: float) -> bytes:
     """IMF-fixdate of a POSIX time in seconds (RFC 9110 section 5.6.7); never locale dependent."""
     t = time.gmtime(wall)
     return b"%b, %02d %b %04d %02d:%02d:%02d GMT" % (
-        _DAYS[t.tm_wday], t.tm_mday, _MONTHS[t.tm_mon - 1], t.tm_year, t.tm_hour, t.tm_min, t.tm_sec,
+        _DAYS[t.tm_wday], t.tm_mday, _MONTHS[t.tm_mon - 1], t.tm_year,
+        t.tm_hour, t.tm_min, t.tm_sec,
     )  # fmt: skip
 
 

@@ -167,7 +167,8 @@ class Port(typing.Protocol):
         """Send `count` bytes of an open file from `offset`, in the kernel, after what was
         written before.
 
-        Nothing may be written meanwhile. Only where `zero_copy` is true.
+        Nothing may be written meanwhile. Only where `zero_copy` is true. While the peer takes
+        nothing, the protocol is told by `pause_writing` and `resume_writing`, as for writes.
 
         Returns:
             Bytes sent; fewer than `count` only where the file ends early.

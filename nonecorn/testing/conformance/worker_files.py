@@ -14,6 +14,7 @@ from nonecorn.testing.conformance.worker_harness import (
     Recorder,
     WorkerHarness,
     connect,
+    read,
     read_all,
     serving,
 )
@@ -120,3 +121,51 @@ class FileRules(WorkerHarness):
         if not outcomes:
             pytest.skip("this worker's ports have no zero_copy")
         assert outcomes == ["gone"]
+
+    def test_w45_a_client_that_takes_nothing_of_a_file_pauses_the_protocol(
+        self, tmp_path: pathlib.Path
+    ) -> None:
+        """W45. `pause_writing` while the peer takes nothing, `resume_writing` once it does."""
+        path = tmp_path / "file"
+        path.write_bytes(_CONTENT)
+        made: list[Sender] = []
+
+        class Sender(Recorder):
+            def data_received(self, data: bytes) -> None:
+                self.full = Mark(self.port.runtime, "pause_writing")
+                made.append(self)
+                self.calls: list[str] = []
+                if self.port.zero_copy:
+                    self.job = self.port.runtime.spawn(self.send)
+                else:
+                    self.full.set()
+                    self.port.close()
+
+            async def send(self) -> None:
+                self.port.write(b"1")
+                with path.open("rb") as file:
+                    await self.port.sendfile(file.fileno(), 0, len(_CONTENT))
+                self.port.close()
+
+            def pause_writing(self) -> None:
+                self.calls.append("pause")
+                self.full.set()
+
+            def resume_writing(self) -> None:
+                self.calls.append("resume")
+
+        def client(address: Any) -> bytes:
+            with connect(address) as sock:
+                sock.sendall(b"go")
+                first = read(sock, 1)
+                if first:
+                    made[0].full.wait()
+                return first + read_all(sock)
+
+        data = self.serve(Sender, client)
+        if not made[0].port.zero_copy and not data:
+            pytest.skip("this worker's ports have no zero_copy")
+        assert data == b"1" + _CONTENT
+        assert set(made[0].calls[::2]) == {"pause"}
+        assert set(made[0].calls[1::2]) == {"resume"}
+        assert len(made[0].calls) % 2 == 0

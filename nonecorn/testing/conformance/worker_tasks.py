@@ -236,6 +236,29 @@ class TaskRules(WorkerHarness):
 
         self.run(main)
 
+    def test_w57b_a_cancelled_wait_may_be_repeated(self) -> None:
+        """W57b. A waiter outlives the task that was cancelled in it: another may wait for it."""
+
+        async def main(runtime: Runtime) -> None:
+            ended = Mark(runtime, "the end of the job")
+            waiter = runtime.waiter()
+
+            async def function() -> None:
+                try:
+                    await waiter.wait()
+                finally:
+                    ended.set()
+
+            job = runtime.spawn(function)
+            await _settle(runtime)
+            job.cancel()
+            await ended.reached()
+            runtime.end_of_tick(waiter.set)
+            await waiter.wait()
+            await waiter.wait()
+
+        self.run(main)
+
     def test_w58_end_of_tick_follows_the_callbacks_that_are_due(self) -> None:
         """W58. Called once each, in order, after the caller has returned."""
         order: list[str] = []

@@ -37,24 +37,30 @@ _ARRIVING = 3
 
 
 class AsyncioWaiter:
-    """See `nonecorn.spi.Waiter`: a future."""
+    """See `nonecorn.spi.Waiter`: a future, and another where a cancelled task took that with it."""
 
-    __slots__ = ("_future",)
+    __slots__ = ("_future", "_set")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._future = loop.create_future()
+        self._set = False
 
     def __repr__(self) -> str:
-        return f"<AsyncioWaiter {'set' if self._future.done() else 'waiting'}>"
+        return f"<AsyncioWaiter {'set' if self._set else 'waiting'}>"
 
     def set(self) -> None:
         """See `nonecorn.spi.Waiter`."""
+        self._set = True
         future = self._future
         if not future.done():
             future.set_result(None)
 
     def wait(self) -> Awaitable[None]:
         """See `nonecorn.spi.Waiter`."""
+        if self._future.cancelled():
+            self._future = self._future.get_loop().create_future()
+            if self._set:
+                self._future.set_result(None)
         return self._future
 
 

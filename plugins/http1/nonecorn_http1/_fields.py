@@ -16,6 +16,12 @@ Fields: TypeAlias = tuple[Headers, bool, int, bool, bool, bytes]
 or empty."""
 
 _CLOSE, _KEEP_ALIVE, _UPGRADE = 1, 2, 4
+_OPTIONS = {
+    b"close": _CLOSE,
+    b"keep-alive": _KEEP_ALIVE,
+    b"Keep-Alive": _KEEP_ALIVE,
+    b"Upgrade": _UPGRADE,
+}
 
 
 def understand(headers: Headers, special: Headers, version: str, limits: Limits) -> Fields:
@@ -45,7 +51,7 @@ def understand(headers: Headers, special: Headers, version: str, limits: Limits)
             host = value
             check_host(value)
         elif name == b"connection":
-            options |= _connection_options(value)
+            options |= _OPTIONS.get(value) or _connection_options(value)
         elif name == b"content-length":
             if length >= 0:
                 raise RemoteProtocolError(400, "repeated-content-length")

@@ -229,6 +229,9 @@ class SocketPort:
                         self._sock.fileno(), file, position, min(end - position, _FILE_SIZE)
                     )
                 except (BlockingIOError, InterruptedError):
+                    # The protocol has the deadline for clients that take nothing.
+                    if not self._write_paused:
+                        self._pause_protocol()
                     await self._wait_writable()
                     continue
                 except (ConnectionError, TimeoutError) as error:
