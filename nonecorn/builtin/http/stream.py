@@ -42,8 +42,8 @@ from nonecorn.spi import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_BURST = 262144
-_MESSAGE_WEIGHT = 1024
+_BURST = 1048576
+_MESSAGE_WEIGHT = 4096
 """A stream sends so many bytes before others have their turn; each message counts for some."""
 
 START, HEAD, BODY, TRAILERS, DONE = range(5)
@@ -325,6 +325,7 @@ class HTTPStream:
 
     async def _taken(self) -> None:
         """Wait until the client has taken what was sent."""
+        self._burst = 0
         while self.blocked is not None and not self._is_gone():
             senders = getattr(self, "_senders", None)
             if senders is not None:

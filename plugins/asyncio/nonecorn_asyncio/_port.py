@@ -84,14 +84,14 @@ class AsyncioPort:
             transport.set_write_buffer_limits(listening.send_buffer)
         self.runtime.opened(self)
         if self.runtime.detached:
-            self.protocol = _Nothing()
+            self.protocol = _NOTHING
             transport.abort()
             return
         try:
             self.protocol = protocol = listening.accept(self)
         except Exception:
             self.runtime.log.exception("a connection could not be accepted")
-            self.protocol = _Nothing()
+            self.protocol = _NOTHING
             transport.abort()
             return
         self.data_received = protocol.data_received
@@ -122,6 +122,10 @@ class AsyncioPort:
         self._guarded(self.protocol.connection_lost, exc)
         if self.on_close is not None:
             self._guarded(self.on_close, self)
+        # Port and protocol refer to each other: let neither wait for the garbage collector.
+        self.protocol = _NOTHING
+        self.data_received = _NOTHING.data_received
+        self.on_close = None
 
     def _guarded(self, function: Callable[..., T], *arguments: Any) -> T | None:
         """Call what must not raise; where it does all the same, only this connection ends."""
@@ -288,3 +292,6 @@ class _Nothing:
 
     def shutdown(self) -> None:
         """Closing already."""
+
+
+_NOTHING = _Nothing()
