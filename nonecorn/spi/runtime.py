@@ -84,8 +84,9 @@ class Port(typing.Protocol):
         runtime: Who made it.
         protocol: Whose methods are called; change it with `set_protocol`.
         write: Send bytes, in order. Never waits: what the kernel does not take is buffered, and
-            past `limits.send_buffer` bytes `protocol.pause_writing()` is called. After the
-            connection was lost it does nothing.
+            past `limits.send_buffer` bytes `protocol.pause_writing()` is called. It is called too
+            where a write finds the peer gone, since `connection_lost` comes only with the next
+            tick. After `close`, `abort` or the loss of the connection it does nothing.
         client: Peer's address; None where it has none (unix sockets).
         server: Our address: `(host, port)`, or `(path, None)` for a unix socket.
         tls: TLS facts once the handshake is done; None on a clear connection.
@@ -140,8 +141,9 @@ class Port(typing.Protocol):
         ...
 
     def abort(self) -> None:
-        """Close at once and drop what is buffered. `connection_lost` follows, not from within
-        this call.
+        """Close at once and drop what this side has buffered; the peer sees an end of stream.
+
+        `connection_lost` follows, not from within this call.
         """
         ...
 
