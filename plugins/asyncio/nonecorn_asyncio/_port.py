@@ -30,10 +30,9 @@ class AsyncioPort:
     """See `nonecorn.spi.Port`."""
 
     __slots__ = (
-        "_closing",
-        "_lost", "_reading", "_transport", "_writable", "client", "data_received", "listening",
-        "on_close", "protocol",
-        "runtime", "server", "tls", "zero_copy",
+        "_closing", "_lost", "_reading", "_sending", "_transport", "_writable", "client",
+        "data_received", "listening", "on_close", "protocol", "runtime", "server", "tls",
+        "zero_copy",
     )  # fmt: skip
 
     data_received: Callable[[bytes], None]
@@ -55,6 +54,7 @@ class AsyncioPort:
         self._reading = True
         self._lost = False
         self._closing = False
+        self._sending = False
         self._writable: asyncio.Future[None] | None = None
 
     def __repr__(self) -> str:
@@ -103,22 +103,21 @@ class AsyncioPort:
 
     def pause_writing(self) -> None:
         """The transport's buffer is over its mark."""
-        if self._writable is None:
+        if not self._sending:
             self._guarded(self.protocol.pause_writing)
 
     def resume_writing(self) -> None:
         """It is not any more."""
-        if self._writable is None:
+        if self._sending:
+            self._set_writable()
+        else:
             self._guarded(self.protocol.resume_writing)
-        elif not self._writable.done():
-            self._writable.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The end, said once."""
         self._lost = self._closing = True
         self.runtime.closed(self)
-        if self._writable is not None and not self._writable.done():
-            self._writable.set_result(None)
+        self._set_writable()
         self._guarded(self.protocol.connection_lost, exc)
         if self.on_close is not None:
             self._guarded(self.on_close, self)
@@ -205,12 +204,15 @@ class AsyncioPort:
         """
         transport = self._transport
         loop = self.runtime.loop
+        # From here on the transport's pauses are ours; the protocol hears of those that `_wait`
+        # makes.
+        self._sending = True
         transport.set_write_buffer_limits(0)
         sock: socket.socket | None = None
         sent = 0
         try:
             while transport.get_write_buffer_size():
-                await self._wait_writable(None)
+                await self._wait()
             self._check_lost()
             sock = transport.get_extra_info("socket").dup()
             descriptor = sock.fileno()
@@ -220,14 +222,11 @@ class AsyncioPort:
                         descriptor, file, offset + sent, min(count - sent, _SENDFILE_MOST)
                     )
                 except BlockingIOError:
-                    self._guarded(self.protocol.pause_writing)
+                    loop.add_writer(descriptor, self._set_writable)
                     try:
-                        loop.add_writer(descriptor, self._set_writable)
-                        await self._wait_writable(descriptor)
+                        await self._wait()
                     finally:
                         loop.remove_writer(descriptor)
-                    self._check_lost()
-                    self._guarded(self.protocol.resume_writing)
                     continue
                 except (BrokenPipeError, ConnectionError) as error:
                     transport.abort()
@@ -241,19 +240,23 @@ class AsyncioPort:
         finally:
             if sock is not None:
                 sock.close()
+            self._sending = False
             if not self._lost:
                 transport.set_write_buffer_limits(self.listening.send_buffer)
         return sent
 
-    async def _wait_writable(self, descriptor: int | None) -> None:
+    async def _wait(self) -> None:
+        """Wait until the peer takes more; the protocol has the deadline for those that do not."""
         self._writable = self.runtime.loop.create_future()
+        self._guarded(self.protocol.pause_writing)
         try:
             if not self._lost:
                 await self._writable
         finally:
             self._writable = None
-        if descriptor is None:
-            self._check_lost()
+            if not self._lost:
+                self._guarded(self.protocol.resume_writing)
+        self._check_lost()
 
     def _set_writable(self) -> None:
         if self._writable is not None and not self._writable.done():
