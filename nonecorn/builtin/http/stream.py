@@ -42,8 +42,8 @@ from nonecorn.spi import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_BURST = 1048576
-_MESSAGE_WEIGHT = 4096
+_BURST = 16777216
+_MESSAGE_WEIGHT = 32768
 """A stream sends so many bytes before others have their turn; each message counts for some."""
 
 START, HEAD, BODY, TRAILERS, DONE = range(5)
