@@ -219,3 +219,49 @@ def test_cancellation_is_nothing_the_application_has_to_survive(hands: Hands) ->
     assert task.job.cancelled
     assert task.error is None
     assert not isinstance(task.job.error, Cancelled)
+
+
+# Turns --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1, 65536], ids=["small messages", "large messages"])
+def test_a_stream_whose_client_takes_everything_lets_others_have_their_turn(size):
+    sent: list[int] = []
+    turns: list[int] = []
+
+    async def endless(scope, receive, send) -> None:
+        await send(start())
+        while len(turns) < 3:
+            await send(more(b"x" * size))
+            sent.append(size)
+
+    opened = Opened(endless, run=False)
+
+    def turn() -> None:
+        turns.append(len(sent))
+        if len(turns) < 3:
+            opened.runtime.end_of_tick(turn)
+
+    opened.runtime.end_of_tick(turn)
+    opened.run()
+    assert len(turns) == 3
+    assert 0 < sum(sent) <= 3 * 17 * 1024 * 1024
+    assert len(sent) <= 3 * 600
+
+
+def test_a_client_that_leaves_in_the_meantime_ends_the_turn():
+    errors: list[Exception] = []
+
+    async def endless(scope, receive, send) -> None:
+        await send(start())
+        try:
+            while True:
+                await send(more(b"x" * 65536))
+        except ClientDisconnectedError as error:
+            errors.append(error)
+            raise
+
+    opened = Opened(endless, run=False)
+    opened.runtime.end_of_tick(opened.stream.disconnect)
+    opened.run()
+    assert len(errors) == 1
