@@ -244,6 +244,9 @@ class SocketPort:
         finally:
             self._sending = False
             self._settle()
+            # Cancelled, it may leave a pause behind that no flush would end.
+            if self._write_paused and not self._buffer and not self._lost:
+                self._resume_protocol()
         return position - offset
 
     async def _wait_writable(self) -> None:
@@ -313,11 +316,7 @@ class SocketPort:
             self._watch(self._events & ~WRITE)
             self._settle()
         if self._write_paused and self._buffered <= self._high // 4 and not self._lost:
-            self._write_paused = False
-            try:
-                self.protocol.resume_writing()
-            except Exception as error:  # noqa: BLE001  # logged there
-                self._failed("resume_writing", error)
+            self._resume_protocol()
 
     # -- transitions
 
@@ -352,6 +351,13 @@ class SocketPort:
             self.protocol.pause_writing()
         except Exception as error:  # noqa: BLE001  # logged there
             self._failed("pause_writing", error)
+
+    def _resume_protocol(self) -> None:
+        self._write_paused = False
+        try:
+            self.protocol.resume_writing()
+        except Exception as error:  # noqa: BLE001  # logged there
+            self._failed("resume_writing", error)
 
     def _failed(self, where: str, error: Exception) -> None:
         """The protocol raised: it is not to be trusted with this connection any more."""
