@@ -268,7 +268,11 @@ class Http1Connection(Http1Life):
         method, target, version = rules.split_request_line(head[:line_end], limits)
         path, query, authority = rules.split_target(method, target)
         block = head[line_end:]
-        if block == self._fields_block and version == "1.1":
+        if (
+            block == self._fields_block
+            and version == "1.1"
+            and len(head) <= limits.head_size  # the request line is another
+        ):
             fields = self._fields
         else:
             fields = self._read_fields(head, block, version)

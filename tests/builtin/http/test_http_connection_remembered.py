@@ -226,3 +226,11 @@ def test_an_idle_connection_holds_no_large_head(serve) -> None:
         assert len(port.protocol._fields_block) < 10_000
     assert server.ask(port=port).status == 200
     assert port.protocol._fields_block.startswith(b"\r\nHost: a")
+
+
+def test_the_size_of_a_head_counts_with_remembered_fields_too(serve) -> None:
+    server = serve(hello, limits={"head_size": 1024})
+    port = server.connect()
+    fields = b"Host: a\r\nX-Long: " + b"x" * 900 + b"\r\n\r\n"
+    assert server.ask(b"GET / HTTP/1.1\r\n" + fields, port=port).status == 200
+    assert server.ask(b"GET /" + b"y" * 500 + b" HTTP/1.1\r\n" + fields, port=port).status == 431
