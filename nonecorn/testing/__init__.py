@@ -17,6 +17,7 @@ adds the marker and fixtures that the conformance kit uses. Nothing here is impo
 
 from __future__ import annotations
 
+from nonecorn.testing.address import Addressed
 from nonecorn.testing.clock import ManualClock, ManualTimer
 from nonecorn.testing.context import make_app_context, make_context, make_settings
 from nonecorn.testing.datagram import MemoryDatagramPort
@@ -46,6 +47,7 @@ from nonecorn.testing.wire import (
 
 __all__ = [
     "SPLITTERS",
+    "Addressed",
     "BadResponseError",
     "Cancelled",
     "ClientEngine",

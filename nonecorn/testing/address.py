@@ -18,3 +18,32 @@ def address_of(url: str) -> Address:
         message = f"{url!r} is not an address that can be connected to"
         raise ValueError(message)
     return parts.hostname, parts.port
+
+
+class Addressed:
+    """What has addresses, by the first of them.
+
+    Attributes:
+        urls: Every address, in the order configured.
+    """
+
+    urls: list[str]
+
+    @property
+    def url(self) -> str:
+        """The first address, such as `http://127.0.0.1:49152`."""
+        return self.urls[0]
+
+    @property
+    def address(self) -> Address:
+        """The first address as `socket.connect` takes it: `(host, port)`, or a path."""
+        return address_of(self.url)
+
+    @property
+    def port(self) -> int:
+        """The first address's port."""
+        address = self.address
+        if isinstance(address, str):
+            message = f"{self.url} has no port"
+            raise LookupError(message)  # noqa: TRY004  # a matter of the bind, not of a type
+        return address[1]

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from nonecorn.testing.address import Address, address_of
+from nonecorn.testing.address import Addressed
 
 STARTING = 30.0
 """Seconds that a server may take until it accepts connections."""
@@ -51,7 +51,7 @@ class ServeExitedError(RuntimeError):
         super().__init__(f"exited with {exit_code} before it served:\n{errors}")
 
 
-class ServeProcess:
+class ServeProcess(Addressed):
     """One `nonecorn serve`.
 
     It must log at level `info`, as it does by default: the banner is how it says that it is ready.
@@ -107,25 +107,6 @@ class ServeProcess:
         return f"<ServeProcess {self.pid or ''} {state}>"
 
     # Facts ----------------------------------------------------------------------------------------
-
-    @property
-    def url(self) -> str:
-        """The first address."""
-        return self.urls[0]
-
-    @property
-    def address(self) -> Address:
-        """The first address as `socket.connect` takes it."""
-        return address_of(self.url)
-
-    @property
-    def port(self) -> int:
-        """The first address's port."""
-        address = self.address
-        if isinstance(address, str):
-            message = f"{self.url} has no port"
-            raise LookupError(message)  # noqa: TRY004  # a matter of the bind, not of a type
-        return address[1]
 
     @property
     def output(self) -> str:

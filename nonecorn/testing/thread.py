@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from nonecorn.testing.address import Address, address_of
+from nonecorn.testing.address import Addressed
 from nonecorn.testing.gate import Gate
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ STARTING = 30.0
 """Seconds that a server may take until it accepts connections."""
 
 
-class ThreadedServer:
+class ThreadedServer(Addressed):
     """A server in a thread; what `serve_in_thread` makes.
 
     Attributes:
@@ -46,25 +46,6 @@ class ThreadedServer:
     def __repr__(self) -> str:
         state = "serving" if self._ready.is_set() and self._thread.is_alive() else "not serving"
         return f"<ThreadedServer {self._plan.worker.name} {state} {' '.join(self.urls)}>"
-
-    @property
-    def url(self) -> str:
-        """The first address, such as `http://127.0.0.1:49152`."""
-        return self.urls[0]
-
-    @property
-    def address(self) -> Address:
-        """The first address as `socket.connect` takes it: `(host, port)`, or a path."""
-        return address_of(self.url)
-
-    @property
-    def port(self) -> int:
-        """The first address's port."""
-        address = self.address
-        if isinstance(address, str):
-            message = f"{self.url} has no port"
-            raise LookupError(message)  # noqa: TRY004  # a matter of the bind, not of a type
-        return address[1]
 
     def start(self, timeout: float = STARTING) -> None:
         """Return once the server accepts connections.
