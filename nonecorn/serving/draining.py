@@ -49,6 +49,11 @@ class Draining:
         runtime, running = self._runtime, self._contexts.running
         self._contexts.drain()
         self._connections.close_listeners()
+        for stream in list(running):
+            try:
+                stream.shutdown()
+            except Exception:  # noqa: BLE001  # logged
+                self._log.exception("%r raised at shutdown", stream)
         for port in list(runtime.ports):
             try:
                 port.protocol.shutdown()

@@ -64,6 +64,13 @@ class Stream(typing.Protocol):
         """The application took too long: cancel it, and answer 504 where no response was begun."""
         ...
 
+    def shutdown(self) -> None:
+        """The worker drains (`context.draining` is set): say farewell where this would otherwise
+        go on for long, as a WebSocket does. Called once for each running stream, before the
+        protocols' own `shutdown`; `graceful_timeout` begins with it.
+        """
+        ...
+
     async def run(self) -> None:
         """Call the application and see its end through; lets out nothing but cancellation."""
         ...

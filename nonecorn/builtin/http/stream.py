@@ -182,6 +182,9 @@ class HTTPStream:
         if self.job is not None:
             self.job.cancel()
 
+    def shutdown(self) -> None:
+        """See `nonecorn.spi.Stream`: a response has the time to finish."""
+
     # The application ------------------------------------------------------------------------------
 
     async def run(self) -> None:

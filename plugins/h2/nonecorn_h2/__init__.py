@@ -1,0 +1,1 @@
+"""HTTP/2 plugin of nonecorn."""
