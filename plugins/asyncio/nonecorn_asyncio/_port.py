@@ -82,8 +82,11 @@ class AsyncioPort:
         self.zero_copy = _SENDFILE is not None
         if listening.send_buffer != 65536:  # the loops' own default
             transport.set_write_buffer_limits(listening.send_buffer)
-        self.runtime.opened(self)
-        if self.runtime.detached:
+        runtime = self.runtime
+        runtime.ports.add(self)
+        if not runtime.ticking:
+            runtime.start_ticking()
+        if runtime.detached:
             self.protocol = _NOTHING
             transport.abort()
             return
@@ -116,9 +119,13 @@ class AsyncioPort:
     def connection_lost(self, exc: Exception | None) -> None:
         """The end, said once."""
         self._lost = self._closing = True
-        self.runtime.closed(self)
-        self._set_writable()
-        self._guarded(self.protocol.connection_lost, exc)
+        self.runtime.ports.discard(self)
+        if self._writable is not None:
+            self._set_writable()
+        try:
+            self.protocol.connection_lost(exc)
+        except Exception:
+            self.runtime.log.exception("%r: %r failed", self, self.protocol)
         if self.on_close is not None:
             self._guarded(self.on_close, self)
         # Port and protocol refer to each other: let neither wait for the garbage collector.

@@ -71,6 +71,7 @@ class AsyncioRuntime:
         loop: The running loop.
         log: `nonecorn.error`.
         sockets: What listens or receives.
+        ticking: The next tick; None while there are no ports.
         detached: It is over: a connection that the loop still brings is closed.
     """
 
@@ -89,7 +90,7 @@ class AsyncioRuntime:
         # two steps a request.
         self._task_name = f"nonecorn-{name}"
         self._base = contextvars.copy_context()
-        self._ticking: asyncio.TimerHandle | None = None
+        self.ticking: asyncio.TimerHandle | None = None
         self._signals: dict[int, Any] = {}
         self._other_handler = self.loop.get_exception_handler()
         self.loop.set_exception_handler(self._loop_exception)
@@ -173,16 +174,10 @@ class AsyncioRuntime:
         """See `nonecorn.spi.Runtime`."""
         return AsyncioDatagramPort(self, sock, endpoint)
 
-    def opened(self, port: AsyncioPort) -> None:
-        """A port begins to count."""
-        self.ports.add(port)
-        if self._ticking is None:
-            self.clock.tick(self.loop.time(), time.time())
-            self._ticking = self.loop.call_later(TICK, self._tick)
-
-    def closed(self, port: AsyncioPort) -> None:
-        """A port counts no more."""
-        self.ports.discard(port)
+    def start_ticking(self) -> None:
+        """The first port has come."""
+        self.clock.tick(self.loop.time(), time.time())
+        self.ticking = self.loop.call_later(TICK, self._tick)
 
     def _tick(self) -> None:
         now = self.loop.time()
@@ -193,7 +188,7 @@ class AsyncioRuntime:
             except Exception:
                 self.log.exception("%r: a deadline could not be handled", port)
                 port.abort()
-        self._ticking = self.loop.call_later(TICK, self._tick) if self.ports else None
+        self.ticking = self.loop.call_later(TICK, self._tick) if self.ports else None
 
     def _loop_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Log what a protocol raised in `data_received`, which the loop calls itself, and abort."""
@@ -257,9 +252,9 @@ class AsyncioRuntime:
             self.log.error("%r ignores its cancellation", task)
 
     def _restore(self) -> None:
-        if self._ticking is not None:
-            self._ticking.cancel()
-            self._ticking = None
+        if self.ticking is not None:
+            self.ticking.cancel()
+            self.ticking = None
         self.loop.set_exception_handler(self._other_handler)
         for number, previous in self._signals.items():
             with contextlib.suppress(NotImplementedError):

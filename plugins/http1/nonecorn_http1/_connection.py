@@ -82,9 +82,6 @@ class Http1Connection(Http1Life):
         self._processing = False
         self._paused = False
         self._unread = 0
-        self._received = 0
-        self._body_left = 0
-        self._chunks = None
         self._empty_lines = 0
         self._fields_block = b""
         self._fields = _NO_FIELDS
@@ -94,17 +91,14 @@ class Http1Connection(Http1Life):
         self._keep_alive = True
         self._peer_ended = False
         self._expecting = False
-        self._framing = 0
-        self._trailers_due = False
         self._responding = False
         self._tunnel = NO_TUNNEL
-        self._upgrade_token = b""
         self._blocked = None
-        self._stalled_at = 0
         self._app_deadline = NEVER
         self.stream = None
         self.zero_copy = port.zero_copy
-        self.deadline = self._after(self._limits.head_timeout)
+        timeout = self._limits.head_timeout
+        self.deadline = context.runtime.clock.now + timeout if timeout else NEVER
 
     def __repr__(self) -> str:
         answering = f" answering={self._method}" if self.stream is not None else ""
@@ -324,13 +318,19 @@ class Http1Connection(Http1Life):
         connection's next.
 
         Clients send the same fields with request after request. What framing makes of them
-        depends on their bytes alone, so the last block is kept with its result, unless it
-        announced a body or an upgrade, or is so large that idle connections should not hold it.
+        depends on their bytes alone, so the last block is kept, unless it announced a body or an
+        upgrade, or is too large for idle connections; the reader keeps those without private fields.
         """
         limits = self._limits
         if len(head) > limits.head_size:
             raise RemoteProtocolError(431, "head-too-large")
-        headers, special = self._reader.read(block)
+        reader = self._reader
+        if version == "1.1":
+            found = reader.recall(block)
+            if found is not None:
+                self._fields_block, self._fields = found
+                return found[1]
+        headers, special = reader.read(block)
         fields = understand(headers, special, version, limits)
         if (
             version == "1.1"
@@ -339,6 +339,7 @@ class Http1Connection(Http1Life):
         ):
             self._fields_block = block
             self._fields = fields
+            reader.remember(block, fields)
         return fields
 
     def _expect_body(self, length: int, chunked: bool) -> None:

@@ -224,10 +224,9 @@ class Http1Life(Http1Exchange):
         limits = self._limits
         self._reading = DISCARD
         self._pending = b""
-        self._stalled_at = self._port.buffered()
-        self.deadline = self._after(
-            limits.write_timeout if self._stalled_at else limits.close_timeout
-        )
+        self._stalled_at = buffered = self._port.buffered()
+        timeout = limits.write_timeout if buffered else limits.close_timeout
+        self.deadline = self._context.runtime.clock.now + timeout if timeout else NEVER
 
     def _abort(self) -> None:
         self._reading = DISCARD

@@ -6,8 +6,11 @@ folding is refused. Three kinds of lines are told apart. Lines that frame the me
 first. Lines of a few well-known names that were read before are remembered: clients say the
 same Host, Accept and User-Agent with every request. All others go to the engine's parser.
 
-What is remembered is bounded, depends on the line's bytes alone, and is never what may identify
-a user: only the names listed below.
+Whole blocks that consist of such lines alone are remembered with what they mean (`recall`):
+those who open a connection for each request, as health checks do, say nothing else.
+
+What is remembered is bounded, depends on the bytes alone, and is never what may identify a user:
+only the names listed below.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from nonecorn.spi import Header, Headers, Limits, RemoteProtocolError
+from nonecorn_http1._fields import Fields
 from nonecorn_http1._rules import check_line
 
 ParseFields: TypeAlias = Callable[[list[bytes]], Headers]
@@ -47,6 +51,8 @@ _REMEMBERED = frozenset(
 _UNREAD: Header = (b"", b"")
 _MOST_REMEMBERED = 512
 _REMEMBERED_SIZE = 512
+_MOST_BLOCKS = 128
+_BLOCK_SIZE = 2048
 
 
 class FieldReader:
@@ -57,15 +63,25 @@ class FieldReader:
         limits: `[limits]`.
     """
 
-    __slots__ = ("_known", "_limits", "_parse")
+    __slots__ = ("_blocks", "_known", "_limits", "_parse", "recall")
 
     def __init__(self, parse: ParseFields, limits: Limits) -> None:
         self._parse = parse
         self._limits = limits
         self._known: dict[bytes, tuple[Header, bool]] = {}
+        self._blocks: dict[bytes, tuple[bytes, Fields]] = {}
+        self.recall = self._blocks.get
+        """A remembered block, as the object that all connections share, and its fields; or None."""
 
     def __repr__(self) -> str:
-        return f"<FieldReader remembers={len(self._known)}>"
+        return f"<FieldReader lines={len(self._known)} blocks={len(self._blocks)}>"
+
+    def remember(self, block: bytes, fields: Fields) -> None:
+        """Remember what a block of HTTP/1.1 means, if it is all of common fields."""
+        if len(block) <= _BLOCK_SIZE and all(name in _REMEMBERED for name, _ in fields[0]):
+            if len(self._blocks) >= _MOST_BLOCKS:
+                self._blocks.clear()
+            self._blocks[block] = (block, fields)
 
     def read(self, block: bytes) -> tuple[Headers, Headers]:
         """Read the fields of a head.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nonecorn.spi import Headers, Limits, RemoteProtocolError
-from nonecorn_http1._fields import understand
+from nonecorn_http1._fields import Fields, understand
 from nonecorn_http1._reader import FieldReader
 
 
@@ -80,7 +80,37 @@ def test_what_is_remembered_is_bounded(reader: FieldReader) -> None:
     assert len(reader._known) <= 512
     reader.read(block(b"Accept: " + b"x" * 5000))
     assert max(map(len, reader._known)) <= 512
-    assert repr(reader).startswith("<FieldReader remembers=")
+    assert repr(reader).startswith("<FieldReader lines=")
+
+
+def read_whole(reader: FieldReader, lines: bytes) -> Fields:
+    return understand(*reader.read(lines), "1.1", Limits())
+
+
+def test_a_block_of_common_fields_is_recalled_with_its_meaning(reader: FieldReader) -> None:
+    common = block(b"Host: a", b"Accept: */*", b"Connection: close")
+    fields = read_whole(reader, common)
+    reader.remember(common, fields)
+    kept, recalled = reader.recall(bytes(bytearray(common)))
+    assert recalled is fields
+    assert kept is common, "connections share one copy of the bytes"
+
+
+@pytest.mark.parametrize("line", [b"Cookie: a", b"Authorization: b", b"Content-Length: 0"])
+def test_a_block_with_any_other_field_is_not_recalled(reader: FieldReader, line: bytes) -> None:
+    private = block(b"Host: a", line)
+    reader.remember(private, read_whole(reader, private))
+    assert reader.recall(private) is None
+
+
+def test_recalled_blocks_are_bounded(reader: FieldReader) -> None:
+    for n in range(1000):
+        each = block(b"Host: a", b"User-Agent: %d" % n)
+        reader.remember(each, read_whole(reader, each))
+    assert len(reader._blocks) <= 128
+    large = block(b"Host: a", *(b"Accept: " + b"x" * 400 for _ in range(8)))
+    reader.remember(large, read_whole(reader, large))
+    assert reader.recall(large) is None
 
 
 def test_lines_that_frame_are_shown_to_no_parser(reader: FieldReader, parser: Parser) -> None:
