@@ -319,7 +319,7 @@ class Http1Connection(Http1Life):
 
         Clients send the same fields with request after request. What framing makes of them
         depends on their bytes alone, so the last block is kept, unless it announced a body or an
-        upgrade, or is too large for idle connections; the reader keeps those without private fields.
+        upgrade, or is too large for idle connections; the reader keeps those of common fields.
         """
         limits = self._limits
         if len(head) > limits.head_size:
