@@ -18,11 +18,14 @@ PLUGIN_API = 1
 
 @hookimpl
 def nonecorn_transports() -> Sequence[TransportSpec]:
-    """TCP, unix sockets, inherited sockets."""
+    """TCP, unix sockets, inherited sockets, sockets that systemd opened."""
     return [
         TransportSpec(name="tcp", bind=Ref("nonecorn.builtin.sockets.tcp:bind")),
         TransportSpec(name="unix", prefix="unix:", bind=Ref("nonecorn.builtin.sockets.unix:bind")),
         TransportSpec(name="fd", prefix="fd://", bind=Ref("nonecorn.builtin.sockets.fd:bind")),
+        TransportSpec(
+            name="systemd", prefix="systemd:", bind=Ref("nonecorn.builtin.sockets.systemd:bind")
+        ),
     ]
 
 

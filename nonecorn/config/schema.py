@@ -15,7 +15,8 @@ SECTIONS: Final = {
     "bind": "Addresses",
     "certfile": "TLS",
     "worker": "Runtime and plugins",
-    "graceful_timeout": "Start and stop",
+    "workers": "Processes",
+    "pid": "Start and stop",
     "server_header": "Responses",
     "access_log": "Logging",
 }
@@ -50,7 +51,8 @@ class ServerSettings(Settings):
     # Addresses
     bind: tuple[str, ...] = setting(
         ("127.0.0.1:8000",),
-        help="Address: HOST:PORT, [V6]:PORT, unix:PATH or fd://N. With a certificate: over TLS.",
+        help="Address: HOST:PORT, [V6]:PORT, unix:PATH, fd://N or systemd:NAME. With a "
+        "certificate: over TLS.",
         flags=("-b", "--bind"),
     )
     insecure_bind: tuple[str, ...] = setting(
@@ -58,23 +60,77 @@ class ServerSettings(Settings):
     )
     quic_bind: tuple[str, ...] = setting((), help="Address to serve over QUIC.")
     backlog: int = setting(2048, help="Connections that may wait to be accepted.", minimum=1)
+    reuse_port: Literal["auto", "on", "off"] = setting(
+        "auto",
+        help="SO_REUSEPORT: auto gives each worker TCP sockets of its own where the system spreads "
+        "connections (Linux); on lets other servers bind the same addresses; off shares them.",
+    )
+    tcp_keep_alive: float = setting(
+        60.0,
+        help="Silence after which the system asks whether a TCP peer is still there; 0 for never.",
+        unit=Unit.SECONDS,
+        minimum=0,
+    )
+    socket_mode: str | None = setting(
+        None, help="Permissions of unix socket files, in octal: 660. By default the umask decides."
+    )
+    socket_user: str | None = setting(None, help="Owner of unix socket files: a name or number.")
+    socket_group: str | None = setting(None, help="Group of unix socket files: a name or number.")
+    proxy_protocol: Literal["off", "trusted", "required"] = setting(
+        "off",
+        help="PROXY protocol: trusted expects its header from those in proxy_protocol_trusted and "
+        "serves others as they come; required closes the connections of others.",
+    )
+    proxy_protocol_trusted: tuple[str, ...] = setting(
+        ("127.0.0.0/8", "::1", "unix"),
+        help="Proxies that send the PROXY protocol: an address, a network, or unix for the peers "
+        "of unix sockets.",
+    )
 
     # TLS
     certfile: str | None = setting(
         None, help="Certificate chain, PEM; may hold the key too.", is_path=True
     )
     keyfile: str | None = setting(None, help="Private key, PEM.", is_path=True)
-    keyfile_password: str | None = setting(None, help="Password of an encrypted key.", secret=True)
+    keyfile_password: str | None = setting(None, help="Password of encrypted keys.", secret=True)
+    keyfile_password_file: str | None = setting(
+        None, help="File whose first line is that password.", is_path=True
+    )
+    sni_certificate: tuple[str, ...] = setting(
+        (),
+        help="CHAIN or CHAIN:KEY: a certificate for clients that ask for a host it names. KEY is "
+        "relative to CHAIN.",
+        is_path=True,
+    )
     ca_certs: str | None = setting(
-        None, help="CA certificates that client certificates must lead to, PEM.", is_path=True
+        None,
+        help="CA certificates that client certificates must lead to, PEM; maybe with CRLs.",
+        is_path=True,
     )
     verify_mode: Literal["none", "optional", "required"] = setting(
         "none", help="Whether clients must show a certificate."
     )
     ciphers: str | None = setting(None, help="OpenSSL cipher string for TLS 1.2.")
+    tls_groups: str | None = setting(
+        None, help="Key exchange groups, separated by colons; more than one needs Python 3.15."
+    )
     tls_min_version: Literal["1.2", "1.3"] = setting("1.2", help="Oldest TLS version.")
     tls_handshake_timeout: float = setting(
         60.0, help="Time for a TLS handshake.", unit=Unit.SECONDS, minimum=0
+    )
+    tls_reload_interval: float = setting(
+        5.0,
+        help="How often certificate files are looked at for changes; 0 for never.",
+        unit=Unit.SECONDS,
+        minimum=0,
+    )
+    tls_key_log: str | None = setting(
+        None,
+        help="File for the secrets of connections, for Wireshark. SSLKEYLOGFILE does the same.",
+        is_path=True,
+    )
+    dev_tls: bool = setting(
+        False, help="Serve over TLS with a certificate of a CA on this machine, for development."
     )
 
     # Runtime and plugins
@@ -95,10 +151,57 @@ class ServerSettings(Settings):
     )
     debug: bool = setting(False, help="The event loop's debug mode.")
 
+    # Processes
+    workers: int = setting(
+        0,
+        help="Processes that serve; 0 serves in this one, without a supervisor.",
+        minimum=0,
+        flags=("-w", "--workers"),
+    )
+    max_requests: int = setting(
+        0,
+        help="A worker is replaced after so many requests, and without workers the server ends; "
+        "0 for never.",
+        minimum=0,
+    )
+    max_requests_jitter: int = setting(
+        0, help="Up to so many requests more, by chance, so that workers differ.", minimum=0
+    )
+    max_worker_lifetime: float = setting(
+        0.0, help="A worker is replaced after this; 0 for never.", unit=Unit.SECONDS, minimum=0
+    )
+    max_worker_lifetime_jitter: float = setting(
+        0.0, help="Up to so much longer, by chance.", unit=Unit.SECONDS, minimum=0
+    )
+    max_worker_memory: int = setting(
+        0,
+        help="A worker whose resident memory is larger is replaced; 0 for any size.",
+        unit=Unit.BYTES,
+        minimum=0,
+    )
+    worker_hang_timeout: float = setting(
+        0.0,
+        help="A worker whose event loop does not respond for this long is killed; 0 for never.",
+        unit=Unit.SECONDS,
+        minimum=0,
+    )
+
     # Start and stop
     pid: str | None = setting(None, help="File to write the process ID to.", is_path=True)
+    user: str | None = setting(
+        None, help="User to become once the addresses are bound: a name or number."
+    )
+    group: str | None = setting(None, help="Group to become with it; by default the user's own.")
+    umask: str | None = setting(
+        None, help="Permissions that new files are not to have, in octal: 027."
+    )
     graceful_timeout: float = setting(
         10.0, help="Time for open requests at shutdown.", unit=Unit.SECONDS, minimum=0
+    )
+    drain: Literal["notify", "wait", "cancel"] = setting(
+        "notify",
+        help="What becomes of event streams at shutdown: notify tells the application that the "
+        "client leaves, cancel cancels it, wait gives it the time of other requests.",
     )
     startup_timeout: float = setting(
         60.0, help="Time for the application's lifespan start-up.", unit=Unit.SECONDS, minimum=0

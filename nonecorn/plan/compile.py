@@ -140,6 +140,9 @@ class _Compiler:
                 f"{self.at('quic_bind')}: QUIC is always encrypted (RFC 9001), "
                 "and there is no certificate: give --certfile and --keyfile"
             )
+        if server.dev_tls:
+            reason = self.absence(advice.SUGGESTED["dev_tls"], [])
+            problems.append(f"{self.at('dev_tls')}: no plugin made a certificate: {reason}")
         return problems
 
     # What plugins provide

@@ -18,6 +18,7 @@ SUGGESTED: Final = {
     "stream": "h11",
     "datagram": "h3",
     "interface": "asgi",
+    "dev_tls": "dev_tls",
 }
 """A plugin for a job that nobody does; the first one to try."""
 

@@ -28,6 +28,7 @@ from nonecorn.spi.application import (
 from nonecorn.spi.clock import TICK, Clock, http_date
 from nonecorn.spi.context import Admission, AppContext, Context, Observers
 from nonecorn.spi.datagrams import DatagramBatches
+from nonecorn.spi.disconnect import follows_disconnect, is_disconnect
 from nonecorn.spi.errors import (
     ApiMismatchError,
     AppLoadError,
@@ -83,7 +84,7 @@ from nonecorn.spi.specs import (
     WorkerSpec,
 )
 from nonecorn.spi.stream import Stream, StreamFactory
-from nonecorn.spi.tls import TLSInfo
+from nonecorn.spi.tls import TLSCertificate, TLSConfig, TLSInfo, TLSSource
 from nonecorn.spi.transport import Binder, BindRequest, Bound
 
 if TYPE_CHECKING:
@@ -175,7 +176,10 @@ __all__ = [
     "Stream",
     "StreamFactory",
     "StreamSpec",
+    "TLSCertificate",
+    "TLSConfig",
     "TLSInfo",
+    "TLSSource",
     "Timer",
     "TransportSpec",
     "Unit",
@@ -183,8 +187,10 @@ __all__ = [
     "Waiter",
     "Worker",
     "WorkerSpec",
+    "follows_disconnect",
     "hookimpl",
     "http_date",
     "info_of",
+    "is_disconnect",
     "setting",
 ]

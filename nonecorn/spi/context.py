@@ -19,6 +19,7 @@ if typing.TYPE_CHECKING:
     from nonecorn.spi.protocol import ProtocolFactory, ProtocolUpgrade
     from nonecorn.spi.runtime import Port, Runtime
     from nonecorn.spi.stream import Stream, StreamFactory
+    from nonecorn.spi.tls import TLSSource
 
 S = TypeVar("S", bound=Settings)
 
@@ -35,6 +36,7 @@ class Observers:
 
     worker_started: tuple[Callable[[Runtime], None], ...] = ()
     worker_stopping: tuple[Callable[[Runtime], None], ...] = ()
+    reopen_logs: tuple[Callable[[Runtime], None], ...] = ()
     connection_opened: tuple[Callable[[Port], None], ...] = ()
     connection_closed: tuple[Callable[[Port], None], ...] = ()
     request_started: tuple[Callable[[dict[str, Any]], None], ...] = ()
@@ -86,6 +88,7 @@ class Context:
         default: Protocol where nothing was negotiated.
         prefaces: Protocols that a clear connection's first bytes select (RFC 9113 section 3.4).
         scheme: `http` or `https`.
+        tls: Certificates and rules of a TLS or QUIC listener; None for a clear one.
         root_path: ASGI root_path.
         state: The lifespan's state, copied into each scope; None where lifespan is not
             supported.
@@ -111,6 +114,7 @@ class Context:
     alpn: Mapping[bytes, ProtocolFactory] = field(default_factory=dict)
     prefaces: tuple[tuple[bytes, ProtocolFactory], ...] = ()
     scheme: str = "http"
+    tls: TLSSource | None = None
     root_path: str = ""
     state: dict[str, Any] | None = None
     headers: tuple[Header, ...] = ()

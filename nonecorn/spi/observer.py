@@ -56,6 +56,9 @@ class Observer:
     def worker_stopping(self, runtime: Runtime) -> None:
         """The worker has stopped accepting and begins to drain."""
 
+    def reopen_logs(self, runtime: Runtime) -> None:
+        """Log files were moved away: who writes one opens it anew."""
+
     def connection_opened(self, port: Port) -> None:
         """A connection was accepted; before TLS, if the listener has it."""
 

@@ -1,15 +1,15 @@
 """The runtime contract: what a Worker plugin provides, and the only way to an event loop.
 
 A `Worker` knows how to run a loop and gives a `Runtime` inside it; the kernel's serving code,
-every transport, protocol and stream see only these classes. All methods are called on the
-loop's thread. None blocks and, unless it says otherwise, none raises. Methods that are not
-`async` take effect without yielding to the loop.
+every transport, protocol and stream see only these classes. All methods but
+`Runtime.call_from_thread` are called on the loop's thread. None blocks and, unless it says
+otherwise, none raises. Methods that are not `async` take effect without yielding to the loop.
 """
 
 from __future__ import annotations
 
 import typing
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
@@ -87,7 +87,8 @@ class Port(typing.Protocol):
             past `limits.send_buffer` bytes `protocol.pause_writing()` is called. It is called too
             where a write finds the peer gone, since `connection_lost` comes only with the next
             tick. After `close`, `abort` or the loss of the connection it does nothing.
-        client: Peer's address; None where it has none (unix sockets).
+        client: Peer's address; None where it has none (unix sockets). A layer that learns who a
+            proxy speaks for sets it, and `server`, before it hands the connection over.
         server: Our address: `(host, port)`, or `(path, None)` for a unix socket.
         tls: TLS facts once the handshake is done; None on a clear connection.
         zero_copy: `sendfile` may be used.
@@ -95,6 +96,8 @@ class Port(typing.Protocol):
             connection.
     """
 
+    client: tuple[str, int] | None
+    server: Address | None
     tls: TLSInfo | None
     on_close: Callable[[Any], None] | None
 
@@ -114,18 +117,12 @@ class Port(typing.Protocol):
         ...
 
     @property
-    def client(self) -> tuple[str, int] | None:
-        """See the class."""
-        ...
-
-    @property
-    def server(self) -> Address | None:
-        """See the class."""
-        ...
-
-    @property
     def zero_copy(self) -> bool:
         """See the class."""
+        ...
+
+    def writelines(self, parts: Sequence[bytes]) -> None:
+        """`write` several pieces in order, with one system call where the platform can."""
         ...
 
     def set_protocol(self, protocol: Protocol) -> None:
@@ -276,6 +273,12 @@ class Runtime(typing.Protocol):
 
     def run_in_thread(self, function: Callable[..., T], /, *args: Any) -> Awaitable[T]:
         """Run a blocking function in a thread, with the task's context variables."""
+        ...
+
+    def call_from_thread(self, callback: Callable[[], None], /) -> None:
+        """Call back on the loop's thread, soon. The one method for other threads; its calls keep
+        their order, and do nothing once the runtime has ended.
+        """
         ...
 
     async def listen(

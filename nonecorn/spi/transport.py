@@ -21,11 +21,14 @@ class BindRequest:
         backlog: Length of the listen queue.
         options: The server's settings object, for what only some transports know (mode of a
             unix socket).
+        reuse_port: Bind with SO_REUSEPORT where the transport can, and say so in
+            `Bound.reuse_port`: further sockets with the same address are to come.
     """
 
     address: str
     backlog: int
     options: Any = None
+    reuse_port: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,11 +40,14 @@ class Bound:
         display: The address as a user would type it, the real port included: `127.0.0.1:8000`,
             `unix:/run/app.sock`.
         unlink: Path to remove at the end, or empty.
+        reuse_port: Bound with SO_REUSEPORT as the request asked: the kernel opens another socket
+            with this address for each further worker. All workers share any other.
     """
 
     sock: socket.socket
     display: str
     unlink: str = ""
+    reuse_port: bool = False
 
 
 class Binder(typing.Protocol):

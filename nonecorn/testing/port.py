@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from nonecorn.spi import ClientDisconnectedError
@@ -109,6 +109,11 @@ class MemoryPort:
         self._inbox.clear()
         self._buffer.clear()
         self._finish(None)
+
+    def writelines(self, parts: Sequence[bytes]) -> None:
+        """Write each."""
+        for part in parts:
+            self.write(part)
 
     def write_eof(self) -> None:
         """End our direction once the peer has taken what is buffered."""

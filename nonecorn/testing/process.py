@@ -62,6 +62,7 @@ class ServeProcess(Addressed):
         cwd: Working directory.
         env: Environment variables on top of the present ones, of which `NONECORN_*` are left out.
         python: Interpreter; the present one by default.
+        pass_fds: File descriptors that it inherits (POSIX).
 
     Attributes:
         urls: Addresses served, once started.
@@ -76,6 +77,7 @@ class ServeProcess(Addressed):
         cwd: str | os.PathLike[str] | None = None,
         env: Mapping[str, str] | None = None,
         python: str = sys.executable,
+        pass_fds: Sequence[int] = (),
     ) -> None:
         arguments = list(args)
         binds = ("-b", "--bind", "--insecure-bind", "--quic-bind", "-c", "--config")
@@ -86,6 +88,7 @@ class ServeProcess(Addressed):
         self.command = [python, "-m", "nonecorn", "serve", *arguments]
         self.urls: list[str] = []
         self.pid = 0
+        self._pass_fds = tuple(pass_fds)
         self._cwd = None if cwd is None else Path(cwd)
         self._env = {k: v for k, v in os.environ.items() if not k.startswith("NONECORN_")}
         self._env.update(env or {})
@@ -149,6 +152,7 @@ class ServeProcess(Addressed):
             encoding="utf-8",
             errors="backslashreplace",
             start_new_session=sys.platform != "win32",
+            pass_fds=self._pass_fds,
             **new_group,  # type: ignore[call-overload]
         )
         self.pid = self._process.pid

@@ -114,6 +114,10 @@ class MemoryRuntime:
         self.threads.append(function)
         return contextvars.copy_context().run(function, *args)
 
+    def call_from_thread(self, callback: Callable[[], None], /) -> None:
+        """Call back in the next turn."""
+        self._ready.append(callback)
+
     async def listen(
         self,
         sock: socket.socket,

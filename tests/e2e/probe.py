@@ -259,6 +259,19 @@ async def stuck(scope, receive, send):
         say("stuck cancelled")
 
 
+@route("/events")
+async def events(scope, receive, send):
+    """Send one event, and another when the client is said to leave."""
+    headers = [(b"content-type", b"text/event-stream")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
+    say("events begun")
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    say("events told")
+    await send({"type": "http.response.body", "body": b"data: bye\n\n", "more_body": True})
+
+
 @route("/thread")
 async def thread(scope, receive, send):
     """Hold up a thread, which nobody can cancel."""

@@ -74,6 +74,30 @@ def test_a_request_that_does_not_end_is_cut_off_and_the_exit_code_is_1(worker):
     assert "Traceback" not in server.errors
 
 
+def test_an_event_stream_is_told_and_ends_whole(worker):
+    args = ["--graceful-timeout", "600"]
+    with probe(worker, "h11", *args) as server, connect(server.address, 20) as sock:
+        sock.sendall(get("/events"))
+        server.wait_for_line("events begun")
+        server.terminate()
+        [response] = responses(sock)
+        assert response.body == b"data: 1\n\ndata: bye\n\n"
+        assert server.wait() == 0
+    assert server.output.endswith("events told\nlifespan shutdown\n")
+
+
+def test_drain_wait_gives_event_streams_no_notice(worker):
+    args = ["--graceful-timeout", "0.2", "--drain", "wait"]
+    with probe(worker, "h11", *args, clean=False) as server, connect(server.address, 20) as sock:
+        sock.sendall(get("/events"))
+        server.wait_for_line("events begun")
+        server.terminate()
+        [response] = responses(sock)
+        assert response.body == b"data: 1\n\n"
+        assert server.wait() == 1
+    assert "events told" not in server.output
+
+
 def test_a_second_signal_does_not_wait_for_requests(worker):
     args = ["--graceful-timeout", "600"]
     with probe(worker, "h11", *args, clean=False) as server, connect(server.address, 20) as sock:

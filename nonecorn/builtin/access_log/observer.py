@@ -83,6 +83,10 @@ class AccessLog(Observer):
             lines, self._lines = self._lines, []
             self._sink.write(lines)
 
+    def reopen_logs(self, runtime: Runtime) -> None:
+        """The file was moved."""
+        self.reopen()
+
     def reopen(self) -> None:
         """Open the file anew, after it was moved; that is noticed without this call too."""
         self.flush()

@@ -22,8 +22,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nonecorn.builtin.http import extensions
-from nonecorn.builtin.http.disconnect import follows_disconnect, is_disconnect
+from nonecorn.builtin.http import extensions, farewell
 from nonecorn.builtin.http.scope import SPEC_VERSION, decode_path, extensions_of
 from nonecorn.spi import (
     ClientDisconnectedError,
@@ -37,6 +36,8 @@ from nonecorn.spi import (
     Port,
     RequestRecord,
     Waiter,
+    follows_disconnect,
+    is_disconnect,
 )
 
 if TYPE_CHECKING:
@@ -183,7 +184,8 @@ class HTTPStream:
             self.job.cancel()
 
     def shutdown(self) -> None:
-        """See `nonecorn.spi.Stream`: a response has the time to finish."""
+        """See `nonecorn.spi.Stream`; a response that has an end has the time to reach it."""
+        farewell.shutdown(self)
 
     # The application ------------------------------------------------------------------------------
 
@@ -209,7 +211,8 @@ class HTTPStream:
         except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever it raises ends its request, not the worker
             self._application_failed(error)
         except BaseException:
-            self._answer(503 if context.draining else 500, "cancelled")
+            if not farewell.end(self):
+                self._answer(503 if context.draining else 500, "cancelled")
             raise
         else:
             if self._phase != DONE:
@@ -418,7 +421,7 @@ class HTTPStream:
 
     def _unfinished(self) -> None:
         """The application returned without having completed its response."""
-        if self._gone:
+        if self._gone or farewell.end(self):
             return
         if self._half_closed:
             # It was told that the client had gone, which may have been right.

@@ -39,7 +39,7 @@ def parse(text: str) -> TCPAddress:
         ConfigError: It has another form; says which was meant where that can be told.
     """
     if "/" in text:
-        raise _misfit(text, "write HOST:PORT, [IPV6]:PORT, unix:PATH or fd://N")
+        raise _misfit(text, "write HOST:PORT, [IPV6]:PORT, unix:PATH, fd://N or systemd:NAME")
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):

@@ -30,7 +30,20 @@ def bind(request: BindRequest) -> list[Bound]:
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 9):
         message = f"bind {address!r}: write fd://N with the number of an open file descriptor"
         raise ConfigError(message)
-    descriptor = int(digits)
+    return [adopt(address, int(digits), request.backlog)]
+
+
+def adopt(address: str, descriptor: int, backlog: int) -> Bound:
+    """Take over the descriptor of a stream socket that listens, or could.
+
+    Args:
+        address: The bind string, for messages.
+        descriptor: Its number.
+        backlog: Length of the queue of one that does not listen yet.
+
+    Raises:
+        BindError: As for `bind`; the descriptor stays open.
+    """
     _check_is_socket(address, descriptor)
     try:
         sock = socket.socket(fileno=descriptor)  # finds out family, type and protocol
@@ -39,7 +52,7 @@ def bind(request: BindRequest) -> list[Bound]:
     try:
         _check_can_listen(address, sock)
         if not _listens(sock):
-            sock.listen(request.backlog)
+            sock.listen(backlog)
         sock.setblocking(False)
         sock.set_inheritable(False)
         shown = display(sock)
@@ -49,7 +62,7 @@ def bind(request: BindRequest) -> list[Bound]:
     except BindError:
         sock.detach()  # not ours after all: it stays open
         raise
-    return [Bound(sock=sock, display=shown)]
+    return Bound(sock=sock, display=shown)
 
 
 def _check_is_socket(address: str, descriptor: int) -> None:

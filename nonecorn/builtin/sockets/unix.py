@@ -2,6 +2,9 @@
 
 A socket file that an earlier server left behind is removed, but only after a connection to it was
 refused: one that somebody serves, and any other kind of file, is never touched.
+
+A new file gets its mode and owner before the socket listens: until then nobody can connect,
+whatever the umask made of it.
 """
 
 from __future__ import annotations
@@ -11,14 +14,44 @@ import os
 import socket
 import stat
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from nonecorn.builtin.sockets.accounts import group_id, user_id
 from nonecorn.builtin.sockets.address import display
 from nonecorn.builtin.sockets.failures import reason
 from nonecorn.spi import BindError, BindRequest, Bound, ConfigError
 
 _PREFIX = "unix:"
 _IN_USE = "another program serves it: choose another path, or stop it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Access:
+    """Who may connect to a socket file.
+
+    Attributes:
+        mode: Permission bits; None leaves them as the umask makes them.
+        user: Owner's number; -1 leaves it.
+        group: Group's number; -1 leaves it.
+    """
+
+    mode: int | None = None
+    user: int = -1
+    group: int = -1
+
+    @classmethod
+    def of(cls, options: Any) -> _Access:
+        """What the server's settings ask for."""
+        mode = getattr(options, "socket_mode", None)
+        user = getattr(options, "socket_user", None)
+        group = getattr(options, "socket_group", None)
+        return cls(
+            mode=int(mode, 8) if mode else None,
+            user=user_id(user, "socket_user") if user else -1,
+            group=group_id(group, "socket_group") if group else -1,
+        )
 
 
 def bind(request: BindRequest) -> list[Bound]:
@@ -40,21 +73,23 @@ def bind(request: BindRequest) -> list[Bound]:
     if abstract and sys.platform != "linux":
         message = f"bind {address!r}: only Linux has abstract sockets; 'unix:./{path}' is a file"
         raise ConfigError(message)
-    if not abstract:
-        _remove_stale(address, path)
-    sock = _listen(address, f"\0{path[1:]}" if abstract else path, request.backlog)
-    unlink = "" if abstract else str(Path(path).absolute())
-    return [Bound(sock=sock, display=display(sock), unlink=unlink)]
+    if abstract:
+        sock = _listen(address, f"\0{path[1:]}", request.backlog, None)
+        return [Bound(sock=sock, display=display(sock))]
+    access = _Access.of(request.options)
+    _remove_stale(address, path)
+    sock = _listen(address, path, request.backlog, access)
+    return [Bound(sock=sock, display=display(sock), unlink=str(Path(path).absolute()))]
 
 
 def _remove_stale(address: str, path: str) -> None:
     try:
-        mode = Path(path).lstat().st_mode
+        found = Path(path).lstat()
     except FileNotFoundError:
         return
     except OSError as error:
         raise _error(address, path, error) from error
-    if not stat.S_ISSOCK(mode):
+    if not stat.S_ISSOCK(found.st_mode):
         raise _refusal(address, f"{path} exists and is no socket: remove it or choose another path")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
@@ -68,22 +103,50 @@ def _remove_stale(address: str, path: str) -> None:
         # Also EAGAIN, a listener with a full queue, and EPROTOTYPE, a datagram socket.
         raise _refusal(address, _IN_USE)
     try:
-        Path(path).unlink(missing_ok=True)
+        # Another server that starts now may have put its own in the place.
+        if os.path.samestat(found, Path(path).lstat()):
+            Path(path).unlink()
+    except FileNotFoundError:
+        return
     except OSError as error:
         text = f"{path} is left over and cannot be removed ({reason(error)}): remove it"
         raise _refusal(address, text) from error
 
 
-def _listen(address: str, name: str, backlog: int) -> socket.socket:
+def _listen(address: str, name: str, backlog: int, access: _Access | None) -> socket.socket:
+    """Listen on a name; one of the abstract namespace has nothing that `access` could be about."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    created = False
     try:
         sock.setblocking(False)
-        sock.bind(name)
+        try:
+            sock.bind(name)
+        except OSError as error:
+            raise _error(address, name, error) from error
+        if access is not None:
+            created = True
+            _allow(address, name, access)
         sock.listen(backlog)
-    except OSError as error:
+    except BaseException:
         sock.close()
-        raise _error(address, name, error) from error
+        if created:
+            Path(name).unlink(missing_ok=True)
+        raise
     return sock
+
+
+def _allow(address: str, path: str, access: _Access) -> None:
+    try:
+        if access.mode is not None:
+            Path(path).chmod(access.mode)
+        if access.user != -1 or access.group != -1:
+            os.chown(path, access.user, access.group, follow_symlinks=False)
+    except OSError as error:
+        text = (
+            f"its owner cannot be changed ({reason(error)}): only root may give a file to another "
+            "user, and others to a group that they are in themselves"
+        )
+        raise _refusal(address, text) from error
 
 
 def _error(address: str, path: str, error: OSError) -> BindError:

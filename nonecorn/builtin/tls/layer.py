@@ -7,6 +7,8 @@ more than one delivery or one write.
 
 A connection passes through these phases. Each direction ends by itself (RFC 8446 section 6.1):
 
+    hello        where there are several certificates: OpenSSL waits until it is known whose
+                 the client asks for
     handshake    `inner` is None; `deadline` is the handshake's
     established  `inner` is served; `deadline` is its own
     ended        the peer sent close_notify, or just hung up; whatever follows is ignored
@@ -24,13 +26,15 @@ import logging
 import ssl
 from typing import TYPE_CHECKING
 
-from nonecorn.builtin.tls.client_hello import server_name
+from nonecorn.builtin.tls.client_hello import ClientHello
 from nonecorn.builtin.tls.info import tls_info
 from nonecorn.builtin.tls.port import TLSPort
 from nonecorn.spi import NEVER
 
 if TYPE_CHECKING:
-    from nonecorn.builtin.tls.context import ServerTLS
+    from collections.abc import Sequence
+
+    from nonecorn.builtin.tls.server import ServerTLS
     from nonecorn.spi import Context, Port, Protocol
 
 _RECORD = 16384
@@ -38,9 +42,6 @@ _RECORD = 16384
 
 _SLICE = 262144
 """Bytes encrypted at a time: keeps OpenSSL's buffer, which never shrinks, small."""
-
-_HELLO_SIZE = 16384
-"""First bytes of a connection kept for the server's name."""
 
 _HANDSHAKE_SIZE = 262144
 """Bytes a peer may send before it is served. OpenSSL bounds a hello to 128 KiB, and a certificate
@@ -64,29 +65,31 @@ class TLSLayer:
     Args:
         port: The raw connection.
         context: The listener's; says which protocol serves which ALPN id.
-        tls: Certificate and rules.
+        tls: Certificates and rules.
 
     Attributes:
         inner: The protocol above; None until the handshake is done.
     """
 
     __slots__ = (
-        "_closed", "_context", "_deadline", "_ended", "_eof_due", "_error", "_finished", "_held",
-        "_hello", "_incoming", "_outgoing", "_paused", "_port", "_received", "_session",
-        "_shared", "_stalled", "_unread", "inner",
+        "_choosing", "_closed", "_context", "_credential", "_credentials", "_deadline", "_ended",
+        "_eof_due", "_error", "_finished", "_held", "_hello", "_incoming", "_outgoing", "_paused",
+        "_port", "_received", "_session", "_stalled", "_unread", "inner",
     )  # fmt: skip
 
     def __init__(self, port: Port, context: Context, tls: ServerTLS) -> None:
         self._port = port
         self._context = context
-        self._shared = tls
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._session = tls.context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._credentials = tls.credentials  # the connection stays with these, come what may
+        self._credential = self._credentials.default
+        self._choosing = not self._credentials.only
+        self._session = self._new_session()
         self.inner: Protocol | None = None
         timeout = tls.handshake_timeout
         self.deadline = port.runtime.clock.now + timeout if timeout else NEVER
-        self._hello = bytearray()
+        self._hello = ClientHello()
         self._received = 0  # bytes, during the handshake
         self._unread = 0  # control bytes written while the raw port was stalled
         self._held = b""  # plaintext that was decrypted while reading was paused
@@ -189,6 +192,10 @@ class TLSLayer:
         except _FAILURES as error:
             self._fail(error)
 
+    def writelines(self, parts: Sequence[bytes]) -> None:
+        """Encrypt and send: together, since small pieces would each cost a record."""
+        self.write(b"".join(parts))
+
     def write_eof(self) -> None:
         """Send close_notify, then end the raw direction too; the peer may go on sending."""
         if not self._finished:
@@ -232,10 +239,15 @@ class TLSLayer:
 
     # Handshake ------------------------------------------------------------------------------------
 
+    def _new_session(self) -> ssl.SSLObject:
+        return self._credential.context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+
     def _handshake(self, data: bytes) -> None:
         self._received += len(data)
-        if len(self._hello) < _HELLO_SIZE:
-            self._hello += data
+        if not self._hello.complete:
+            self._hello.feed(data)
+            if self._choosing and not self._choose():
+                return
         try:
             self._session.do_handshake()
         except ssl.SSLWantReadError:
@@ -252,15 +264,27 @@ class TLSLayer:
         else:
             self._establish()
 
+    def _choose(self) -> bool:
+        """Take the certificate that the client asks for, once that is known."""
+        if not self._hello.complete and self._received <= _HANDSHAKE_SIZE:
+            return False
+        self._choosing = False
+        credential = self._credentials.select(self._hello.server_name)
+        if credential is not self._credential:
+            # A session of another context, rather than another context for the session: tickets
+            # must not lead from one host's certificate to another's.
+            self._credential = credential
+            self._session = self._new_session()
+        return True
+
     def _establish(self) -> None:
         context = self._context
         try:
-            info = tls_info(self._session, self._shared, server_name(bytes(self._hello)))
+            info = tls_info(self._session, self._credential, self._hello.server_name)
         except _FAILURES as error:
             self._debug(f"has a certificate that cannot be read: {_reason(error)}")
             self._refuse()
             return
-        self._hello = bytearray()
         port = TLSPort(self._port, self, info)
         self._port.tls = info  # observers know the raw port only
         factory = context.default

@@ -22,7 +22,8 @@ class TLSPort:
 
     __slots__ = (
         "_layer", "_raw", "abort", "client", "close", "on_close", "pause_reading", "protocol",
-        "resume_reading", "runtime", "server", "tls", "write", "write_eof", "zero_copy",
+        "resume_reading", "runtime", "server", "tls", "write", "write_eof", "writelines",
+        "zero_copy",
     )  # fmt: skip
 
     def __init__(self, raw: Port, layer: TLSLayer, info: TLSInfo) -> None:
@@ -37,6 +38,7 @@ class TLSPort:
         self.on_close: Callable[[Port], None] | None = None  # the raw port's is the one that counts
         # The layer's own methods, so that a call goes through one frame only.
         self.write: Callable[[bytes], None] = layer.write
+        self.writelines = layer.writelines
         self.write_eof = layer.write_eof
         self.close = layer.close
         self.abort = layer.abort

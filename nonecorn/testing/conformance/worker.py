@@ -178,6 +178,33 @@ class WorkerConformance(ConnectionRules, ProtocolRules, FileRules, TaskRules, Li
 
         self.run(main)
 
+    def test_w09_another_thread_calls_back_on_the_loop(self) -> None:
+        """W9. `call_from_thread` wakes the loop, keeps the order, survives an error and the end."""
+        runtimes: list[Runtime] = []
+
+        async def main(runtime: Runtime) -> None:
+            calls: list[tuple[int, int]] = []
+            done = Mark(runtime, "the last call")
+            runtimes.append(runtime)
+
+            def send() -> None:
+                runtime.call_from_thread(lambda: calls[9])
+                for index in range(3):
+                    runtime.call_from_thread(
+                        lambda index=index: calls.append((index, threading.get_ident()))
+                    )
+                runtime.call_from_thread(done.set)
+
+            thread = threading.Thread(target=send)
+            thread.start()
+            await done.reached()
+            thread.join()
+            assert calls == [(index, threading.get_ident()) for index in range(3)]
+
+        self.run(main)
+        runtimes[0].call_from_thread(runtimes.clear)
+        assert runtimes
+
     def test_w08_long_lived_objects_describe_themselves(self) -> None:
         """W8. The reprs of runtime, listening and port say what they are, not where in memory."""
 

@@ -47,13 +47,16 @@ class ConnectionRules(WorkerHarness):
         self.serve(Echo, client)
 
     def test_w11_writes_arrive_in_order(self) -> None:
-        """W11. Writes keep their order, whether the kernel took them or they were buffered."""
+        """W11. Writes keep their order, single or several at once, whether the kernel took them or
+        they were buffered.
+        """
         chunks = [struct.pack("!I", n) * (1 + n * 37 % 5000) for n in range(400)]
 
         class Writer(Recorder):
             def data_received(self, data: bytes) -> None:
-                for chunk in chunks:
-                    self.port.write(chunk)
+                for start in range(0, len(chunks), 5):
+                    self.port.write(chunks[start])
+                    self.port.writelines(chunks[start + 1 : start + 5])
                 self.port.close()
 
         def client(address: Any) -> bytes:
@@ -201,6 +204,7 @@ class ConnectionRules(WorkerHarness):
             await protocol.lost.reached()
             write(b"x" * 1000)
             port.write(b"x")
+            port.writelines([b"x", b"y"])
             port.write_eof()
             port.pause_reading()
             port.resume_reading()
@@ -368,7 +372,8 @@ class ConnectionRules(WorkerHarness):
 
         self.run(main)
 
-    def test_w23_a_peer_that_leaves_while_we_write_is_noticed(self) -> None:
+    @pytest.mark.parametrize("several", [False, True], ids=["write", "writelines"])
+    def test_w23_a_peer_that_leaves_while_we_write_is_noticed(self, several: bool) -> None:
         """W23. A failing write is not raised: `connection_lost` follows, after `write`."""
         inside: list[bool] = []
 
@@ -381,7 +386,10 @@ class ConnectionRules(WorkerHarness):
                     self.port.runtime.end_of_tick(self.pump)
 
                 def pump(self) -> None:
-                    self.port.write(b"x" * _STEP)
+                    if several:
+                        self.port.writelines([b"x" * _STEP, b"y" * _STEP])
+                    else:
+                        self.port.write(b"x" * _STEP)
                     inside.append(self.lost.happened)
 
                 def resume_writing(self) -> None:

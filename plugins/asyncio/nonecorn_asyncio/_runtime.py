@@ -72,6 +72,7 @@ class AsyncioRuntime:
         log: `nonecorn.error`.
         sockets: What listens or receives.
         ticking: The next tick; None while there are no ports.
+        vectored: The loop's transports send several pieces with one system call.
         detached: It is over: a connection that the loop still brings is closed.
     """
 
@@ -94,6 +95,7 @@ class AsyncioRuntime:
         self._signals: dict[int, Any] = {}
         self._other_handler = self.loop.get_exception_handler()
         self.loop.set_exception_handler(self._loop_exception)
+        self.vectored = type(self.loop).__module__.startswith("uvloop")
         if self._eager:
             self.spawn = self._spawn_eager  # type: ignore[method-assign]
         elif self._custom_tasks:
@@ -150,6 +152,11 @@ class AsyncioRuntime:
     def run_in_thread(self, function: Callable[..., T], /, *args: Any) -> Awaitable[T]:
         """See `nonecorn.spi.Runtime`."""
         return asyncio.to_thread(function, *args)
+
+    def call_from_thread(self, callback: Callable[[], None], /) -> None:
+        """See `nonecorn.spi.Runtime`."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self.loop.call_soon_threadsafe(callback, context=self._base)
 
     # Sockets --------------------------------------------------------------------------------------
 

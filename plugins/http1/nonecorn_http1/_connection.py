@@ -48,13 +48,12 @@ from nonecorn_http1._life import (
     STATES,
     Http1Life,
 )
+from nonecorn_http1._pending import after_front
 from nonecorn_http1._reader import FieldReader, ParseFields
 from nonecorn_http1._response import ResponseWriter, status_line
 
 _EMPTY_LINES = 2
 _CR = 13
-_LARGE = 8192
-"""More than this that waits is kept so that taking from its front moves nothing."""
 _CHUNKED_AT_ONCE = 65536
 _REMEMBERED_BLOCK = 8192
 _NO_FIELDS: Fields = ([], True, -1, False, False, b"")
@@ -94,6 +93,8 @@ class Http1Connection(Http1Life):
         self._responding = False
         self._tunnel = NO_TUNNEL
         self._blocked = None
+        self._gathered_size = 0
+        self._gathering = False
         self._app_deadline = NEVER
         self.stream = None
         self.zero_copy = port.zero_copy
@@ -204,16 +205,16 @@ class Http1Connection(Http1Life):
                         self._open(bytes(pending))
                     else:
                         head = bytes(pending[:end])
-                        self._pending = _after_front(pending, end)
+                        self._pending = after_front(pending, end)
                         self._open(head)
                 elif reading == LENGTH:
                     data = bytes(pending[: self._body_left])
-                    self._pending = _after_front(pending, len(data))
+                    self._pending = after_front(pending, len(data))
                     self._body_left -= len(data)
                     self._body_received(data, not self._body_left)
                 elif reading == CHUNKED:
                     used = self._chunks_received(bytes(pending[:_CHUNKED_AT_ONCE]))
-                    self._pending = _after_front(self._pending, used)
+                    self._pending = after_front(self._pending, used)
                 elif reading == RAW:
                     self._pending = b""
                     self._body_received(bytes(pending), end=False)
@@ -231,7 +232,7 @@ class Http1Connection(Http1Life):
         pending = self._pending
         if pending[:2] == b"\r\n" and self._empty_lines < _EMPTY_LINES:
             self._empty_lines += 1
-            self._pending = _after_front(pending, 2)
+            self._pending = after_front(pending, 2)
             return bool(self._pending)
         if len(pending) == 1:
             self._head_incomplete(first=True)
@@ -488,13 +489,3 @@ class Http1Connection(Http1Life):
             self._resume_if_room()
         if self._peer_ended and not self._processing and not self.eof_received():
             self._close()
-
-
-def _after_front(data: bytes | bytearray, count: int) -> bytes | bytearray:
-    """`data` without its first bytes: each of many pipelined requests is taken off the front."""
-    if len(data) < _LARGE or count == len(data):
-        return bytes(data[count:])
-    if not isinstance(data, bytearray):
-        data = bytearray(data)
-    del data[:count]
-    return data

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 _JOINED_BODY = 65536
 """Up to this size a copy costs less than a second system call."""
+_GATHERED = 16384
+"""Parts of a body from this size on are gathered, until there are more bytes than the send buffer
+holds or the tick ends, so that a system call takes several. Not what an application could still
+change."""
 
 # How the body of a response goes out: as it is, in chunks, or not at all.
 _PLAIN, _CHUNKS, _NOTHING = range(3)
@@ -54,6 +58,9 @@ class Http1Exchange:
         "_fields",
         "_fields_block",
         "_framing",
+        "_gathered",
+        "_gathered_size",
+        "_gathering",
         "_keep_alive",
         "_limits",
         "_method",
@@ -89,6 +96,9 @@ class Http1Exchange:
     _fields: Fields
     _fields_block: bytes
     _framing: int
+    _gathered: list[bytes]
+    _gathered_size: int
+    _gathering: bool
     _keep_alive: bool
     _limits: Limits
     _method: str
@@ -166,9 +176,7 @@ class Http1Exchange:
         if len(body) < _JOINED_BODY:
             self._write(head + ending + body)
         else:
-            body = bytes(body)  # or raise before the head has left
-            self._write(head + ending)
-            self._write(body)
+            self._port.writelines((head + ending, bytes(body)))  # or raise before the head has left
         if done:
             self._response_done()
         else:
@@ -190,16 +198,56 @@ class Http1Exchange:
         if framing == _CHUNKS:
             if data:
                 last = b"\r\n0\r\n\r\n" if done else b"\r\n"
-                self._write(b"".join((b"%x\r\n" % len(data), data, last)))
+                if len(data) >= _GATHERED and data.__class__ is bytes:
+                    self._gather(data, b"%x\r\n" % len(data), last)
+                else:
+                    self._send(b"".join((b"%x\r\n" % len(data), data, last)))
             elif done:
-                self._write(b"0\r\n\r\n")
+                self._send(b"0\r\n\r\n")
         elif framing == _PLAIN:
             if stream.remaining >= 0:
                 self._count(stream, len(data), end)
-            if data:
-                self._write(data)
+            if len(data) >= _GATHERED and data.__class__ is bytes:
+                self._gather(data)
+            elif data:
+                self._send(data)
         if done:
+            if self._gathered_size:
+                self._flush()
             self._response_done()
+
+    def _gather(self, data: bytes, before: bytes = b"", after: bytes = b"") -> None:
+        """Send part of a body together with those that come within the tick."""
+        if not self._gathered_size:
+            self._gathered = []
+        if before:
+            self._gathered += (before, data, after)
+        else:
+            self._gathered.append(data)
+        self._gathered_size += len(data)
+        if self._gathered_size > self._limits.send_buffer:
+            self._flush()
+        elif not self._gathering:
+            self._gathering = True
+            self._context.runtime.end_of_tick(self._tick_ended)
+
+    def _send(self, data: bytes) -> None:
+        """Send part of a body after what was gathered."""
+        if self._gathered_size:
+            self._gathered.append(data)
+            self._flush()
+        else:
+            self._write(data)
+
+    def _flush(self) -> None:
+        parts = self._gathered
+        self._gathered_size = 0
+        self._port.writelines(parts)
+
+    def _tick_ended(self) -> None:
+        self._gathering = False
+        if self._gathered_size:
+            self._flush()
 
     async def sendfile(self, stream: Stream, file: int, offset: int, count: int, end: bool) -> None:
         """See `nonecorn.spi.Exchange`."""
@@ -210,6 +258,8 @@ class Http1Exchange:
             count = 0
         elif stream.remaining >= 0:
             self._count(stream, count, end)
+        if self._gathered_size:
+            self._flush()
         if count:
             if framing == _CHUNKS:
                 self._write(b"%x\r\n" % count)
@@ -245,7 +295,7 @@ class Http1Exchange:
             return
         lines = field_lines(headers)
         if self._framing == _CHUNKS:
-            self._write(b"0\r\n%b\r\n" % lines)
+            self._send(b"0\r\n%b\r\n" % lines)
         self._response_done()
 
     def push(self, stream: Stream, target: bytes, headers: Iterable[Header]) -> None:

@@ -16,7 +16,7 @@ from nonecorn.spi import Context, Header, LocalProtocolError
 from nonecorn_http1._rules import LINE_BYTES, TOKEN_BYTES
 
 # Codes for names that are not simply written.
-_LENGTH, _DATE, _CONNECTION, _DROP = 1, 2, 3, 4
+_LENGTH, _DATE, _CONNECTION, _DROP, _UPGRADE = 1, 2, 3, 4, 5
 
 # Fields by which a message describes its own connection and framing (RFC 9110 section 7.6.1):
 # ours to send. ASGI says of Transfer-Encoding that the server ignores an application's.
@@ -27,7 +27,7 @@ _LEARNED: dict[bytes, bytes | int] = {
     b"transfer-encoding": _DROP,
     b"keep-alive": _DROP,
     b"proxy-connection": _DROP,
-    b"upgrade": _DROP,
+    b"upgrade": _UPGRADE,
 }
 _MOST_LEARNED = 1024
 _LEARNED_SIZE = 128
@@ -177,6 +177,9 @@ class ResponseWriter:
                 elif prefix == _DATE:
                     plain = False
                     prefix = b"date: "
+                elif prefix == _UPGRADE and status == 426:
+                    # RFC 9110 section 15.5.22: it names what the client must upgrade to.
+                    prefix = b"connection: upgrade\r\nupgrade: "
                 else:
                     close = close or (prefix == _CONNECTION and b"close" in value.lower())
                     continue

@@ -18,7 +18,7 @@ import os
 import socket
 import typing
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 import trio
@@ -39,6 +39,8 @@ _FILE_SIZE = 1 << 20  # Of a file in one system call; other tasks get their turn
 _GATHER = 64  # Chunks given to one sendmsg; far below every platform's IOV_MAX.
 _GONE = "the connection was lost before the file was sent"
 _HAS_SENDFILE = hasattr(os, "sendfile")
+_HAS_SENDMSG = hasattr(socket.socket, "sendmsg")
+_MOST_PARTS = 64
 _HAS_SENDMSG = hasattr(socket.socket, "sendmsg")
 
 
@@ -166,6 +168,29 @@ class SocketPort:
         if sent != len(data):
             self._busy = True
             self._append(memoryview(data)[sent:])
+
+    def writelines(self, parts: Sequence[bytes]) -> None:
+        """Send several pieces."""
+        if self._busy or not _HAS_SENDMSG or len(parts) > _MOST_PARTS:
+            for part in parts:
+                self._write(part)
+            return
+        try:
+            sent = self._sock.sendmsg(parts)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError as error:
+            self._lose(error)
+            if not self._write_paused:
+                self._pause_protocol()
+            return
+        for part in parts:
+            if sent >= len(part):
+                sent -= len(part)
+            else:
+                self._busy = True
+                self._append(memoryview(part)[sent:])
+                sent = 0
 
     def _append(self, data: bytes | memoryview) -> None:
         if self._closing or self._ending or self._lost or not data:

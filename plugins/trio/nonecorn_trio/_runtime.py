@@ -10,6 +10,7 @@ callbacks begins and finds it a tick old: an idle worker is woken by nothing.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import logging
 import signal
@@ -160,6 +161,19 @@ class TrioRuntime:
     def run_in_thread(self, function: Callable[..., T], /, *args: Any) -> Awaitable[T]:
         """Run in trio's thread pool; a cancelled task leaves the thread to itself."""
         return trio.to_thread.run_sync(function, *args, abandon_on_cancel=True)
+
+    def call_from_thread(self, callback: Callable[[], None], /) -> None:
+        """Call back on trio's thread."""
+
+        def call() -> None:
+            # trio would take an exception for a fault of its own, and end.
+            try:
+                callback()
+            except Exception:
+                _logger.exception("call from a thread %r raised", callback)
+
+        with contextlib.suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(call)
 
     def on_signal(self, signal_number: int, callback: Callable[[], None], /) -> None:
         """Call back on a signal, in place of the handler there was."""

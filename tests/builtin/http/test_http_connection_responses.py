@@ -8,7 +8,7 @@ import os
 import pytest
 
 from nonecorn.spi import LocalProtocolError
-from nonecorn.testing import read_responses
+from nonecorn.testing import Gate, read_responses
 from nonecorn.testing.apps import Chunks, PathSend, Recorder, Trailers, ZeroCopySend, hello
 from nonecorn_http1._settings import Http1Settings
 from tests.builtin.http.opened import Script, body, start
@@ -45,6 +45,67 @@ def test_a_streamed_body_arrives(serve, pieces, length: int | None, request_byte
     assert closed == (length is None and request_bytes is OLD)
     assert bool(response.values(b"transfer-encoding")) == (length is None and request_bytes is GET)
     assert server.records[0].sent == 2
+
+
+LARGE = [bytes([65 + n]) * 20000 for n in range(9)]
+
+
+@pytest.mark.parametrize("length", [None, 180_000])
+@pytest.mark.parametrize(
+    "pieces",
+    [LARGE, [*LARGE[:3], b"small", *LARGE[3:]], [*LARGE, b""], [bytearray(LARGE[0]), *LARGE[1:]]],
+    ids=["large", "mixed", "empty-end", "bytearray"],
+)
+def test_large_pieces_that_are_gathered_keep_their_order(serve, pieces, length) -> None:
+    if length and b"small" in pieces:
+        length += 5
+    fields = [] if length is None else [(b"content-length", b"%d" % length)]
+    (response,) = read_responses(serve(Chunks(pieces, fields)).connect().exchange(GET))
+    assert response.body == b"".join(pieces)
+
+
+def test_a_large_piece_leaves_with_the_tick_in_which_it_was_sent(serve) -> None:
+    gate = Gate()
+
+    async def app(scope, receive, send) -> None:
+        await send(start(headers=[]))
+        await send(more(b"first"))
+        await send(more(LARGE[0]))
+        await gate.wait()
+        await send(body())
+
+    port = serve(app).connect()
+    assert port.exchange(GET).endswith(LARGE[0] + b"\r\n")
+    gate.open()
+
+
+def test_what_is_gathered_is_bounded_by_the_send_buffer(serve) -> None:
+    sent: list[int] = []
+
+    async def app(scope, receive, send) -> None:
+        await send(start(headers=[]))
+        for piece in LARGE * 20:
+            await send(more(piece))
+            sent.append(len(piece))
+
+    server = serve(app)
+    port = server.connect()
+    port.block()
+    port.exchange(GET)
+    assert sum(sent) <= server.context.limits.send_buffer + len(LARGE[0])
+    assert port.buffered() <= server.context.limits.send_buffer + 2 * len(LARGE[0]) + 1000
+
+
+def test_what_was_gathered_is_dropped_with_the_connection(serve) -> None:
+    async def app(scope, receive, send) -> None:
+        await send(start(headers=[]))
+        await send(more(b"first"))
+        await send(more(LARGE[0]))
+        raise ValueError
+
+    port = serve(app).connect()
+    assert LARGE[0] not in port.exchange(GET)
+    assert port.closed
 
 
 def test_no_chunk_is_empty_before_the_last(serve) -> None:

@@ -6,12 +6,14 @@ import errno
 import os
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from nonecorn.builtin.sockets import tcp
 from nonecorn.builtin.sockets.address import TCPAddress, parse
 from nonecorn.builtin.sockets.failures import tcp_error
+from nonecorn.config.schema import ServerSettings
 from nonecorn.spi import BindError, BindRequest, Bound, ConfigError
 
 
@@ -27,14 +29,19 @@ def has_ipv6() -> bool:
 needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback address")
 
 
+needs_reuse_port = pytest.mark.skipif(
+    not hasattr(socket, "SO_REUSEPORT"), reason="this platform has no SO_REUSEPORT"
+)
+
+
 class Binding:
     """Binds, and closes everything at the end."""
 
     def __init__(self) -> None:
         self.bound: list[Bound] = []
 
-    def __call__(self, address: str) -> list[Bound]:
-        bound = tcp.bind(BindRequest(address=address, backlog=16))
+    def __call__(self, address: str, **request: Any) -> list[Bound]:
+        bound = tcp.bind(BindRequest(address=address, backlog=16, **request))
         self.bound += bound
         return bound
 
@@ -201,3 +208,57 @@ def test_every_refusal_is_one_line_that_names_the_address(code: int, text: str) 
     assert message.startswith("cannot bind 127.0.0.1:80: ")
     assert text in message
     assert "\n" not in message
+
+
+# Options ------------------------------------------------------------------------------------------
+
+
+def connection_of(bound: Bound) -> socket.socket:
+    """The server's end of a new connection."""
+    bound.sock.setblocking(True)
+    with socket.create_connection(("127.0.0.1", port_of(bound)), timeout=5):
+        return bound.sock.accept()[0]
+
+
+def keeps_alive(sock: socket.socket) -> int:
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+
+def test_silent_connections_are_asked_whether_they_are_there(bind: Binding) -> None:
+    (bound,) = bind("127.0.0.1:0", options=ServerSettings(tcp_keep_alive=61))
+    with connection_of(bound) as sock:
+        assert keeps_alive(sock)
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 61
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL) == 15
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT) == 4
+
+
+def test_they_are_not_where_that_is_switched_off(bind: Binding) -> None:
+    (bound,) = bind("127.0.0.1:0", options=ServerSettings(tcp_keep_alive=0))
+    with connection_of(bound) as sock:
+        assert not keeps_alive(sock)
+
+
+@needs_reuse_port
+def test_an_address_can_be_shared_with_other_servers(bind: Binding) -> None:
+    options = ServerSettings(reuse_port="on")
+    (one,) = bind("127.0.0.1:0", options=options, reuse_port=True)
+    (two,) = bind(one.display, options=options, reuse_port=True)
+    assert one.reuse_port
+    assert two.display == one.display
+
+
+@needs_reuse_port
+def test_sockets_for_our_own_workers_do_not_join_another_servers(bind: Binding) -> None:
+    options = ServerSettings(reuse_port="auto")
+    (one,) = bind("127.0.0.1:0", options=options, reuse_port=True)
+    with pytest.raises(BindError, match="another program listens there"):
+        bind(one.display, options=options, reuse_port=True)
+
+
+def test_an_address_is_not_shared_unless_that_is_wanted(bind: Binding) -> None:
+    (bound,) = bind("127.0.0.1:0", options=ServerSettings())
+    assert bound.reuse_port is False
+    if hasattr(socket, "SO_REUSEPORT"):
+        assert bound.sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT) == 0

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from nonecorn.builtin.sockets import unix
+from nonecorn.config.schema import ServerSettings
 from nonecorn.spi import BindError, BindRequest, Bound, ConfigError
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no unix sockets here")
@@ -19,15 +20,20 @@ not_root = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere"
 )
 
-Bind = Callable[[str], Bound]
+as_root = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give files away"
+)
+
+Bind = Callable[..., Bound]
 
 
 @pytest.fixture
 def bind() -> Iterator[Bind]:
     opened: list[Bound] = []
 
-    def open_one(address: str) -> Bound:
-        (bound,) = unix.bind(BindRequest(address=address, backlog=4))
+    def open_one(address: str, **settings: str) -> Bound:
+        options = ServerSettings(**settings) if settings else None
+        (bound,) = unix.bind(BindRequest(address=address, backlog=4, options=options))
         opened.append(bound)
         return bound
 
@@ -143,3 +149,46 @@ def test_the_abstract_namespace_needs_no_file(bind: Bind, tmp_path: Path) -> Non
     assert bound.unlink == ""
     with pytest.raises(BindError, match="another program serves it"):
         bind(f"unix:{name}")
+
+
+@pytest.mark.parametrize("mode", ["660", "0666", "0o600", "000"])
+def test_a_file_has_the_mode_that_was_asked_for_whatever_the_umask(
+    bind: Bind, tmp_path: Path, mode: str
+) -> None:
+    path = tmp_path / "app.sock"
+    bind(f"unix:{path}", socket_mode=mode)
+    assert path.stat().st_mode & 0o777 == int(mode, 8)
+
+
+def test_a_file_belongs_to_the_group_that_was_asked_for(bind: Bind, tmp_path: Path) -> None:
+    path = tmp_path / "app.sock"
+    group = os.getegid()
+    bind(f"unix:{path}", socket_group=str(group))
+    assert path.stat().st_gid == group
+
+
+@as_root
+def test_root_may_give_a_file_away_by_name_and_number(bind: Bind, tmp_path: Path) -> None:
+    path = tmp_path / "app.sock"
+    bind(f"unix:{path}", socket_user="nobody", socket_group="12345")
+    owner = path.stat()
+    assert path.owner() == "nobody"
+    assert owner.st_gid == 12345
+
+
+@not_root
+def test_others_may_not_and_leave_no_file(bind: Bind, tmp_path: Path) -> None:
+    path = tmp_path / "app.sock"
+    with pytest.raises(BindError, match="only root may give a file to another user"):
+        bind(f"unix:{path}", socket_user="0")
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("setting", ["socket_user", "socket_group"])
+def test_an_unknown_name_is_told_before_a_file_is_made(
+    bind: Bind, tmp_path: Path, setting: str
+) -> None:
+    path = tmp_path / "app.sock"
+    with pytest.raises(ConfigError, match=f"{setting}: this machine has no .* 'no-such-name'"):
+        bind(f"unix:{path}", **{setting: "no-such-name"})
+    assert not path.exists()

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import trustme
 
-from nonecorn.builtin.tls.context import ServerTLS, server_tls
 from nonecorn.builtin.tls.layer import TLSLayer
+from nonecorn.builtin.tls.server import ServerTLS
 from nonecorn.config.schema import ServerSettings
 from nonecorn.spi import NEVER, Context, Limits, Port
 from nonecorn.testing.context import make_context
@@ -65,9 +65,19 @@ class Recorder:
 class Client:
     """OpenSSL as a client, between two memory buffers, opposite a `TLSLayer`."""
 
-    def __init__(self, context: ssl.SSLContext, tls: ServerTLS, limits: Limits) -> None:
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        tls: ServerTLS,
+        limits: Limits | None = None,
+        *,
+        host: str | None = HOST,
+        session: ssl.SSLSession | None = None,
+    ) -> None:
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname=HOST)
+        self.tls = context.wrap_bio(
+            self.incoming, self.outgoing, server_hostname=host, session=session
+        )
         self.runtime = MemoryRuntime()
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -79,7 +89,7 @@ class Client:
         self.context = make_context(
             app,
             self.runtime,
-            limits=limits,
+            limits=limits or Limits(),
             http=None,
             default=named("default"),
             alpn={b"h2": named("h2"), b"http/1.1": named("http/1.1")},
@@ -175,6 +185,13 @@ class Certificates:
         path.write_bytes(b"".join(blob.bytes() for blob in blobs))
         return str(path)
 
+    def write_pair(self, name: str, *hosts: str) -> str:
+        """Write NAME.pem and NAME.key for these hosts; the path up to the dot."""
+        leaf = self.ca.issue_cert(*hosts)
+        self._write(f"{name}.pem", *leaf.cert_chain_pems)
+        self._write(f"{name}.key", leaf.private_key_pem)
+        return str(self.directory / name)
+
     def settings(self, **changes: Any) -> ServerSettings:
         return ServerSettings(**{"certfile": self.certfile, "keyfile": self.keyfile, **changes})
 
@@ -193,8 +210,8 @@ class Certificates:
         **settings: Any,
     ) -> Client:
         """A connection whose handshake has not begun."""
-        tls = server_tls(self.settings(**settings), [b"h2", b"http/1.1"])
-        return Client(client or self.client_context(*alpn), tls, limits or Limits())
+        tls = ServerTLS(self.settings(**settings), [b"h2", b"http/1.1"])
+        return Client(client or self.client_context(*alpn), tls, limits)
 
 
 @pytest.fixture(scope="session")

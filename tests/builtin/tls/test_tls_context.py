@@ -11,13 +11,13 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from nonecorn.builtin.tls.context import server_tls
+from nonecorn.builtin.tls.server import ServerTLS
 from nonecorn.config.schema import ServerSettings
 from nonecorn.spi import CertificateError, ConfigError
 
 
 def load(settings: ServerSettings) -> ssl.SSLContext:
-    return server_tls(settings, [b"h2", b"http/1.1"]).context
+    return ServerTLS(settings, [b"h2", b"http/1.1"]).credentials.default.context
 
 
 def failure(settings: ServerSettings) -> str:
@@ -77,12 +77,12 @@ def test_the_oldest_version_can_be_raised(certificates: Any) -> None:
 
 
 def test_the_key_may_stand_in_the_certificates_file(certificates: Any) -> None:
-    tls = server_tls(certificates.settings(certfile=certificates.combined, keyfile=None), [])
-    assert tls.certificate == certificates.server.cert_chain_pems[0].bytes().decode()
+    tls = ServerTLS(certificates.settings(certfile=certificates.combined, keyfile=None), [])
+    assert tls.credentials.default.leaf == certificates.server.cert_chain_pems[0].bytes().decode()
 
 
 def test_the_handshake_timeout_is_the_settings(certificates: Any) -> None:
-    tls = server_tls(certificates.settings(tls_handshake_timeout=7.0), [])
+    tls = ServerTLS(certificates.settings(tls_handshake_timeout=7.0), [])
     assert tls.handshake_timeout == 7.0
     assert "BEGIN" not in repr(tls)
 
@@ -125,7 +125,7 @@ def test_what_is_not_pem_is_told(certificates: Any, tmp_path: Path) -> None:
 def test_damaged_pem_is_told(certificates: Any, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.pem"
     damaged.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
-    assert f"certfile {damaged}: OpenSSL cannot use it" in failure(
+    assert f"certfile {damaged}: its first certificate is damaged" in failure(
         certificates.settings(certfile=str(damaged))
     )
     assert f"ca_certs {damaged}: OpenSSL cannot use it" in failure(
@@ -136,7 +136,7 @@ def test_damaged_pem_is_told(certificates: Any, tmp_path: Path) -> None:
 def test_a_certificate_without_its_end_is_told(certificates: Any, tmp_path: Path) -> None:
     cut = tmp_path / "cut.pem"
     cut.write_text(Path(certificates.certfile).read_text()[:100])
-    assert "OpenSSL cannot use it" in failure(certificates.settings(certfile=str(cut)))
+    assert "holds no certificate" in failure(certificates.settings(certfile=str(cut)))
 
 
 def test_a_missing_key_is_told(certificates: Any) -> None:
@@ -161,7 +161,7 @@ def test_an_encrypted_key_without_a_password_is_told_and_nobody_is_asked(
     certificates: Any, encrypted: str
 ) -> None:
     assert failure(certificates.settings(keyfile=encrypted)) == (
-        f"keyfile {encrypted} is encrypted: give its password with --keyfile-password"
+        f"keyfile {encrypted} is encrypted: give its password with --keyfile-password-file"
     )
 
 

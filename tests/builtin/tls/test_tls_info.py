@@ -10,7 +10,7 @@ import pytest
 import trustme
 from cryptography import x509
 
-from nonecorn.builtin.tls.client_hello import server_name
+from nonecorn.builtin.tls.client_hello import ClientHello
 from nonecorn.builtin.tls.names import distinguished_name
 
 
@@ -141,6 +141,12 @@ def hello(name: str | None) -> bytes:
     with pytest.raises(ssl.SSLWantReadError):
         client.do_handshake()
     return outgoing.read()
+
+
+def server_name(data: bytes) -> str | None:
+    found = ClientHello()
+    found.feed(data)
+    return found.server_name
 
 
 def test_the_name_is_found_in_a_hello() -> None:

@@ -6,7 +6,7 @@ been collected by task groups, or been answered by an error of a framework's own
 
 from __future__ import annotations
 
-from nonecorn.spi import ClientDisconnectedError
+from nonecorn.spi.errors import ClientDisconnectedError
 
 
 def is_disconnect(error: BaseException) -> bool:
