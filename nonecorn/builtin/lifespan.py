@@ -153,6 +153,8 @@ class Lifespan:
 
     def _failed(self, error: BaseException) -> None:
         """Keep what the application raised for who waits for it; log it where nobody does."""
+        if error.__traceback__ is not None:
+            error.__traceback__ = error.__traceback__.tb_next  # from its own code on
         if self._stage in (_STARTING, _STOPPING):
             self._error = error
         elif self._failure is None:

@@ -40,7 +40,8 @@ def worker(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module", params=["h11", "httptools"])
 def server(request: pytest.FixtureRequest, worker: str, app: TableApp) -> Iterator[ThreadedServer]:
     other = {"h11": "httptools", "httptools": "h11"}[request.param]
-    settings = {"plugin": (request.param,), "no_plugin": (other,)}
+    # HTTP/1.1 alone: the table has what is answered where nobody serves what is asked for.
+    settings = {"plugin": (request.param,), "no_plugin": (other, "h2", "ws")}
     with serve_in_thread(app, worker=worker, lifespan="off", **settings) as running:
         yield running
 

@@ -63,12 +63,18 @@ def test_the_plan_of_no_configuration_serves_http_on_loopback():
         False,
     )
     assert plan.worker.name == "uvloop"
-    assert serving(plan) == ["httptools"]
-    assert [spec.name for spec in plan.streams] == ["http"]
+    assert serving(plan) == ["h2", "httptools"]
+    assert [spec.name for spec in plan.streams] == ["http", "websocket"]
     assert [spec.name for spec in plan.app_wrappers] == ["asgi3", "asgi2"]
     assert [spec.name for spec in plan.observers] == ["access_log"]
-    assert plan.plugins == ("asgi 1.0.0", "httptools 1.0.0", "uvloop 1.0.0")
-    assert {"", "limits", "http1"} <= set(plan.settings)
+    assert plan.plugins == (
+        "asgi 1.0.0",
+        "h2 1.0.0",
+        "httptools 1.0.0",
+        "uvloop 1.0.0",
+        "ws 1.0.0",
+    )
+    assert {"", "limits", "h2", "http1"} <= set(plan.settings)
     assert plan.server.backlog == 2048
 
 
@@ -161,13 +167,13 @@ def test_two_default_workers_are_a_conflict_that_worker_decides(site):
 
 def test_plugin_decides_between_engines():
     plan = compiled(plugin=["h11"])
-    assert serving(plan) == ["h11"]
+    assert serving(plan) == ["h2", "h11"]
     assert "h11 1.0.0" in plan.plugins
     assert "httptools 1.0.0" not in plan.plugins
 
 
 def test_of_two_that_are_named_the_higher_priority_serves():
-    assert serving(compiled(plugin=["h11", "httptools"])) == ["httptools"]
+    assert serving(compiled(plugin=["h11", "httptools"])) == ["h2", "httptools"]
 
 
 def test_protocols_come_in_the_order_of_alpn_and_then_of_names(site):
@@ -178,18 +184,18 @@ def test_protocols_come_in_the_order_of_alpn_and_then_of_names(site):
         PROTOCOL.format("y-second", "alpn=(b'y',), alpn_preference=10"),
     ]
     site.plugin("mine", offering("protocols", *specs))
-    assert serving(compiled()) == ["z-first", "y-second", "a-last", "b-last", "httptools"]
+    assert serving(compiled()) == ["z-first", "h2", "y-second", "a-last", "b-last", "httptools"]
 
 
 def test_what_is_off_by_default_serves_when_it_is_required(site):
     protocol = offering("protocols", PROTOCOL.format("h9", "on_by_default=False"))
     site.plugin("mine", protocol + stream("tunnel", b"tunnel", "on_by_default=False"))
     plan = compiled()
-    assert (serving(plan), len(plan.streams)) == (["httptools"], 1)
+    assert (serving(plan), len(plan.streams)) == (["h2", "httptools"], 2)
     assert "mine 1.0" not in plan.plugins
     plan = compiled(plugin=["mine"])
-    assert serving(plan) == ["h9", "httptools"]
-    assert [spec.name for spec in plan.streams] == ["http", "tunnel"]
+    assert serving(plan) == ["h2", "h9", "httptools"]
+    assert [spec.name for spec in plan.streams] == ["http", "tunnel", "websocket"]
     assert "mine 1.0" in plan.plugins
 
 
@@ -272,10 +278,10 @@ def test_quic_needs_a_protocol_over_datagrams(site, cert):
 def test_an_address_for_quic_opts_in_to_protocols_over_datagrams(site, cert):
     spec = PROTOCOL.format("h3", "kind=Kind.DATAGRAM, alpn=(b'h3',), on_by_default=False")
     site.plugin("h3", QUIC + offering("protocols", spec))
-    assert serving(compiled(certfile=cert)) == ["httptools"]
-    assert serving(compiled(plugin=["h3"], certfile=cert)) == ["h3", "httptools"]
+    assert serving(compiled(certfile=cert)) == ["h2", "httptools"]
+    assert serving(compiled(plugin=["h3"], certfile=cert)) == ["h2", "h3", "httptools"]
     plan = compiled(quic_bind=["127.0.0.1:0"], certfile=cert)
-    assert serving(plan) == ["h3", "httptools"]
+    assert serving(plan) == ["h2", "h3", "httptools"]
     assert plan.listeners[-1].transport.kind is Kind.DATAGRAM
     assert plan.listeners[-1].tls
     assert "h3 1.0" in plan.plugins

@@ -47,6 +47,9 @@ _BURST = 16777216
 _MESSAGE_WEIGHT = 32768
 """A stream sends so many bytes before others have their turn; each message counts for some."""
 
+_MOST_CHUNKS = 256
+"""Pieces of a body that wait: the objects of many tiny ones would weigh more than their bytes."""
+
 START, HEAD, BODY, TRAILERS, DONE = range(5)
 _PHASES = ("start", "head", "body", "trailers", "done")
 
@@ -147,6 +150,8 @@ class HTTPStream:
                 self._chunks = [data]
             else:
                 self._chunks.append(data)
+                if len(self._chunks) == _MOST_CHUNKS:
+                    self._chunks = [b"".join(self._chunks)]
             self._received += len(data)
         if end:
             self._more = False
@@ -319,9 +324,18 @@ class HTTPStream:
         """Suspend for a tick of the loop.
 
         Where the client takes a response as fast as it is sent, nothing else makes the application
-        wait: the loop would serve nobody else, and not even hear that this client has gone.
+        wait: the loop would serve nobody else, and not even hear that this client has gone. A body
+        that nobody gets and that has no end in sight is not waited for: it has none.
         """
         self._burst = 0
+        if self._is_bodiless():
+            self._exchange.body(self, b"", True)
+            if self._trailers is not None:
+                self._exchange.trailers(self, ())
+            self._finish("")
+            self._gone = True
+            error = "the response has no body, and the client has all of it"
+            raise ClientDisconnectedError(error)
         waiter = self._context.runtime.waiter()
         self._context.runtime.end_of_tick(waiter.set)
         await waiter.wait()
@@ -354,6 +368,10 @@ class HTTPStream:
     def _is_gone(self) -> bool:
         """`_gone`, which changes while `send` waits."""
         return self._gone
+
+    def _is_bodiless(self) -> bool:
+        """The body is not sent (RFC 9110 section 6.4.1)."""
+        return self.scope["method"] == "HEAD" or self.status in (204, 304)
 
     # Towards the exchange -------------------------------------------------------------------------
 
@@ -441,7 +459,7 @@ class HTTPStream:
             self._wake.set()
         observers = self._context.observers.request_finished
         if observers:
-            without_body = self.scope["method"] == "HEAD" or self.status in (204, 304)
+            without_body = self._is_bodiless()
             record = RequestRecord(
                 scope=self.scope,
                 status=self.status,

@@ -111,8 +111,6 @@ class HeaderReader:
                 port.server = header.server
         protocol = self._first(self._context, port)
         port.set_protocol(protocol)
-        if self._context.draining:
-            protocol.shutdown()
         if len(data) > header.size:
             protocol.data_received(data[header.size :])
 

@@ -27,6 +27,15 @@ def test_a_head_is_its_lines(runtime: MemoryRuntime) -> None:
     assert head == (b"HTTP/1.1 200 OK\r\nx-a: 1\r\nx-b: \r\nserver: s\r\n", -1, False)
 
 
+def test_upgrade_is_an_applications_to_say_in_a_426_only(runtime: MemoryRuntime) -> None:
+    # RFC 9110 section 15.5.22
+    headers = [(b"Upgrade", b"websocket")]
+    block, _, close = writer(runtime).head(426, headers)
+    assert block.endswith(b"Required\r\nconnection: upgrade\r\nupgrade: websocket\r\n")
+    assert not close
+    assert b"upgrade" not in writer(runtime).head(400, headers)[0].lower()
+
+
 def test_a_length_is_told_and_written(runtime: MemoryRuntime) -> None:
     block, length, _ = writer(runtime).head(
         200, [(b"Content-Length", b"12"), (b"content-length", b"12")]

@@ -321,3 +321,33 @@ def test_its_repr_says_where_it_stands() -> None:
     assert repr(opened.stream) == "<HTTPStream GET '/x' head status=201>"
     opened.disconnect()
     assert repr(opened.stream) == "<HTTPStream GET '/x' done status=201 gone>"
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304)])
+def test_a_body_without_end_that_nobody_gets_is_given_up(method, status):
+    async def app(scope, receive, send):
+        await send(start(status))
+        while True:
+            await send(body(b"x" * 1000, more_body=True))
+
+    opened = Opened(app, method=method)
+    assert opened.done
+    assert opened.exchange.ended
+    assert not opened.exchange.was_reset
+    assert opened.record.reason == ""
+    assert opened.record.sent == 0
+
+
+def test_a_long_body_that_nobody_gets_may_be_sent_to_its_end():
+    after: list[str] = []
+
+    async def app(scope, receive, send):
+        await send(start())
+        for _ in range(100):
+            await send(body(b"x" * 100_000, more_body=True))
+        await send(body())
+        after.append("sent")
+
+    opened = Opened(app, method="HEAD")
+    assert opened.done
+    assert after == ["sent"]

@@ -265,3 +265,22 @@ def test_a_client_that_leaves_in_the_meantime_ends_the_turn():
     opened.runtime.end_of_tick(opened.stream.disconnect)
     opened.run()
     assert len(errors) == 1
+
+
+def test_many_tiny_pieces_that_wait_are_few_objects():
+    gate = Gate()
+    received = []
+
+    async def app(scope, receive, send):
+        await gate.wait()
+        received.append(await receive())
+        await send(start())
+        await send(body())
+
+    opened = Opened(app, method="POST", has_body=True)
+    for n in range(5000):
+        opened.stream.feed(b"%04d" % n, False)
+    assert len(opened.stream._chunks) <= 256
+    gate.open()
+    opened.feed(b"", end=True)
+    assert received[0]["body"] == b"".join(b"%04d" % n for n in range(5000))
