@@ -11,6 +11,7 @@ that says that all addresses are served.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
@@ -174,16 +175,21 @@ class ServeProcess(Addressed):
         message = f"{self!r} did not serve within {timeout} s:\n{self.errors}"
         raise TimeoutError(message)
 
-    def wait_for_line(self, text: str, timeout: float = ENDING) -> str:
-        """The first line of standard output or error that contains `text`, now or later.
+    def wait_for_line(self, text: str, timeout: float = ENDING, *, nth: int = 1) -> str:
+        """A line of standard output or error that contains `text`, now or later.
+
+        Args:
+            text: What to look for.
+            timeout: Seconds.
+            nth: Which of several such lines, from 1.
 
         Raises:
             TimeoutError: None came, within `timeout` seconds or before the process ended.
         """
 
         def find() -> str | None:
-            lines = (line for stream in self._lines.values() for line in stream)
-            return next((line for line in lines if text in line), None)
+            lines = (line for stream in self._lines.values() for line in stream if text in line)
+            return next(itertools.islice(lines, nth - 1, None), None)
 
         with self._changed:
             self._changed.wait_for(lambda: find() is not None or not self._reading(), timeout)

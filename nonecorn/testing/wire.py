@@ -192,8 +192,12 @@ def connect(address: tuple[str, int] | str, timeout: float = 5.0) -> socket.sock
     """A blocking socket to a TCP address, or to a unix socket by its path."""
     if isinstance(address, str):
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        sock.settimeout(timeout)
-        sock.connect(address)
+        try:
+            sock.settimeout(timeout)
+            sock.connect(address)
+        except BaseException:
+            sock.close()
+            raise
         return sock
     sock = socket.create_connection(address, timeout)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

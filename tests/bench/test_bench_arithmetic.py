@@ -17,7 +17,7 @@ from bench.load import parse
 from bench.report import as_json
 from bench.results import Cell, Metric, Result, Sample, ratio
 from bench.scenarios import SCENARIOS
-from bench.servers import PAIRS, SERVERS, Certificate, Listen
+from bench.servers import PAIRS, SERVERS, WS_PAIRS, WS_SERVERS, Certificate, Listen
 from bench.startup import COMMANDS
 from bench.table import markdown, show_result, show_verdicts
 from bench.targets import TARGETS, Target, judge
@@ -186,10 +186,11 @@ def test_a_server_that_did_not_start_fails_its_target_with_the_reason():
 
 
 def test_every_target_and_pair_names_what_is_measured():
-    servers = {spec.name for spec in SERVERS}
     scenarios = {scenario.name: scenario for scenario in SCENARIOS}
-    assert servers.issuperset(name for pair in PAIRS for name in pair)
+    for specs, pairs in ((SERVERS, PAIRS), (WS_SERVERS, WS_PAIRS)):
+        assert {spec.name for spec in specs}.issuperset(name for pair in pairs for name in pair)
     for each in TARGETS:
+        servers = {spec.name for spec in scenarios[each.scenario].servers}
         names = COMMANDS if each.scenario == "startup" else servers
         assert each.ours in names
         assert each.peer is None or (each.ours, each.peer) in scenarios[each.scenario].pairs
@@ -198,7 +199,7 @@ def test_every_target_and_pair_names_what_is_measured():
 
 def test_every_server_listens_on_its_port_and_over_tls_where_a_certificate_is_given(tmp_path):
     files = Certificate(chain=tmp_path / "chain.pem", key=tmp_path / "key.pem")
-    for spec in SERVERS:
+    for spec in (*SERVERS, *WS_SERVERS):
         clear = spec.command(Listen(port=4711))
         secure = spec.command(Listen(port=4711, certificate=files))
         assert any("4711" in argument for argument in clear)
@@ -241,3 +242,9 @@ def test_verdicts_and_samples_reach_the_table_and_the_file():
         {"round": 0, "errors": 0, "printed": "", "rate": 200, "cpu": 5}
     ]
     assert report["targets"][0]["state"] == "PASS"
+
+
+def test_a_servers_name_is_its_own_among_those_it_is_measured_with():
+    for specs in (SERVERS, WS_SERVERS):
+        names = [spec.name for spec in specs]
+        assert len(set(names)) == len(names)

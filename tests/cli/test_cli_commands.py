@@ -91,11 +91,11 @@ def test_help_of_a_command_is_that_of_the_list(nonecorn):
 def test_serve_help_groups_options_and_shows_variables_and_defaults(nonecorn):
     out = nonecorn("serve", "--help").out
     headings = re.findall(r"^(\S.*):$", out, re.MULTILINE)
-    assert headings[:9] == [
-        "Options", "Application", "Addresses", "TLS", "Runtime and plugins", "Start and stop",
-        "Responses", "Logging", "Limits",
+    assert headings[:11] == [
+        "Options", "Application", "Addresses", "TLS", "Runtime and plugins", "Processes",
+        "Development", "Start and stop", "Responses", "Logging", "Limits",
     ]  # fmt: skip
-    assert all(heading.startswith("Plugin ") for heading in headings[9:])
+    assert all(heading.startswith("Plugin ") for heading in headings[11:])
     text = " ".join(out.split())
     assert "-b, --bind TEXT Address" in text
     assert "[repeatable; env: NONECORN_BIND; default: 127.0.0.1:8000]" in text

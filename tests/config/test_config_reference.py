@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nonecorn.cli.group import COMMANDS
 from nonecorn.config import ServerSettings, Tables, options_of
+from nonecorn.plugins import Selection, load
 from nonecorn.spi import Limits, NonecornError, errors
 
 ROOT = Path(__file__).parents[2]
@@ -56,8 +57,9 @@ def test_error_page_has_every_error_and_its_exit_code():
 def test_migration_page_names_only_settings_that_exist():
     page = (ROOT / "docs" / "howto" / "migrate-from-hypercorn.md").read_text(encoding="utf-8")
     table = page.split("## Options")[1].split("## From Python")[0]
-    keys = {option.key for option in Tables().options()}
-    flags = {flag for option in Tables().options() for flag in option.flags}
+    options = list(Tables(load(Selection()).settings()).options())
+    keys = {option.key for option in options}
+    flags = {flag for option in options for flag in option.flags}
     for row in re.findall(r"^\|.*\|(.*)\|.*\|$", table, re.MULTILINE):
         for name in re.findall(r"`([^`]+)`", row):
             assert name in keys | flags, name

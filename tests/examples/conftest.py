@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,11 +45,18 @@ class Server:
 )
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     app, worker, engine = request.param
+    with serving(app, APPS[app], worker, engine) as started:
+        yield started
+
+
+@contextmanager
+def serving(app: str, arguments: list[str], worker: str, engine: str) -> Iterator[Server]:
+    """An example, served. It must end by itself and without a traceback."""
     if worker == "uvloop" and sys.platform == "win32":
         pytest.skip("uvloop does not run on Windows")
     options = ["-b", "127.0.0.1:0", "--worker", worker, "--plugin", engine]
     process = subprocess.Popen(
-        [sys.executable, "-m", "nonecorn", "serve", *options, *APPS[app]],
+        [sys.executable, "-m", "nonecorn", "serve", *options, *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -113,7 +113,7 @@ def server(request: pytest.FixtureRequest, shared: Callable[[str], Served]) -> S
 @pytest.fixture(scope="session", params=WORKERS)
 def hardened(request: pytest.FixtureRequest, certificates: Path) -> Iterator[Served]:
     """One process for each worker whose patience is short."""
-    patience = ["--limits-write-timeout", "1", "--limits-head-timeout", "1"]
+    patience = ["--limits-write-timeout", "1", "--limits-head-timeout", "2"]
     patience += ["--limits-body-timeout", "1", "--keep-alive-timeout", "2"]
     with probe(request.param, certificates, *patience, clean=False) as running:
         yield running

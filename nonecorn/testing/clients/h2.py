@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ import h2.connection
 import h2.errors
 import h2.events
 import h2.exceptions
+import h2.settings
 
 from nonecorn.spi import Headers
 
@@ -75,7 +76,10 @@ class H2Client:
     def __init__(self, *, credit: bool = True, settings: dict[int, int] | None = None) -> None:
         config = h2.config.H2Configuration(client_side=True, header_encoding=None)
         self.connection = h2.connection.H2Connection(config=config)
-        self.connection.local_settings.update(settings or {})
+        if settings:
+            values = {h2.settings.SettingCodes(number): settings[number] for number in settings}
+            own = h2.settings.Settings(client=True, initial_values=values)
+            self.connection.local_settings = own
         self.connection.initiate_connection()
         self.credit = credit
         self.goaways: list[tuple[int, int]] = []
@@ -165,42 +169,40 @@ class H2Client:
                 self.goaways.append((int.from_bytes(frame[9:13], "big"), code))
                 continue
             for event in self.connection.receive_data(frame):
-                handle = getattr(self, f"_on_{type(event).__name__}", None)
+                handle = _HANDLERS.get(type(event))
                 if handle is not None:
-                    handle(event)
+                    handle(self, event)
 
     # Events ---------------------------------------------------------------------------------------
 
-    def _on_RemoteSettingsChanged(self, event: Any) -> None:
+    def _greet(self, event: Any) -> None:
         self._greeted = True
         self._begin()
 
-    def _on_ResponseReceived(self, event: Any) -> None:
+    def _head(self, event: Any) -> None:
         response = self._responses[event.stream_id]
         response.status, response.headers = _split(event.headers)
 
-    def _on_InformationalResponseReceived(self, event: Any) -> None:
+    def _interim(self, event: Any) -> None:
         self._responses[event.stream_id].interim.append(_split(event.headers))
 
-    def _on_TrailersReceived(self, event: Any) -> None:
+    def _trailers(self, event: Any) -> None:
         self._responses[event.stream_id].trailers = [(n, v) for n, v in event.headers]
 
-    def _on_DataReceived(self, event: Any) -> None:
+    def _data(self, event: Any) -> None:
         response = self._responses[event.stream_id]
         response.body += event.data
         response.pieces.append(len(event.data))
         if self.credit and event.flow_controlled_length:
-            self.connection.acknowledge_received_data(
-                event.flow_controlled_length, event.stream_id
-            )
+            self.connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
 
-    def _on_StreamEnded(self, event: Any) -> None:
+    def _ended(self, event: Any) -> None:
         self._responses[event.stream_id].complete = True
 
-    def _on_StreamReset(self, event: Any) -> None:
+    def _reset(self, event: Any) -> None:
         self._responses[event.stream_id].reset = int(event.error_code)
 
-    def _on_PushedStreamReceived(self, event: Any) -> None:
+    def _pushed(self, event: Any) -> None:
         response = H2Response(stream_id=event.pushed_stream_id)
         self._responses[event.pushed_stream_id] = response
         fields = [(name, value) for name, value in event.headers]
@@ -243,6 +245,18 @@ class H2Client:
 
     def __repr__(self) -> str:
         return f"<H2Client streams={len(self._responses)} goaways={self.goaways}>"
+
+
+_HANDLERS: dict[type[Any], Callable[[H2Client, Any], None]] = {
+    h2.events.RemoteSettingsChanged: H2Client._greet,
+    h2.events.ResponseReceived: H2Client._head,
+    h2.events.InformationalResponseReceived: H2Client._interim,
+    h2.events.TrailersReceived: H2Client._trailers,
+    h2.events.DataReceived: H2Client._data,
+    h2.events.StreamEnded: H2Client._ended,
+    h2.events.StreamReset: H2Client._reset,
+    h2.events.PushedStreamReceived: H2Client._pushed,
+}
 
 
 def _split(fields: Any) -> tuple[int, Headers]:

@@ -12,6 +12,7 @@ signals are used, on loopback; nothing sleeps but for the clock's own ticks.
 
 from __future__ import annotations
 
+import functools
 import signal
 import threading
 from collections.abc import Awaitable
@@ -187,12 +188,17 @@ class WorkerConformance(ConnectionRules, ProtocolRules, FileRules, TaskRules, Li
             done = Mark(runtime, "the last call")
             runtimes.append(runtime)
 
+            def note(index: int) -> None:
+                calls.append((index, threading.get_ident()))
+
+            def fail() -> None:
+                message = "a call that fails"
+                raise LookupError(message)
+
             def send() -> None:
-                runtime.call_from_thread(lambda: calls[9])
+                runtime.call_from_thread(fail)
                 for index in range(3):
-                    runtime.call_from_thread(
-                        lambda index=index: calls.append((index, threading.get_ident()))
-                    )
+                    runtime.call_from_thread(functools.partial(note, index))
                 runtime.call_from_thread(done.set)
 
             thread = threading.Thread(target=send)

@@ -1,0 +1,58 @@
+"""SIGTTIN and SIGTTOU: more and fewer workers, under load."""
+
+from __future__ import annotations
+
+import signal
+
+from tests.supervisor.conftest import supervised
+from tests.supervisor.load import Load
+from tests.supervisor.waiting import until
+
+
+def scaled(server, number, count):
+    server.send_signal(number)
+    server.wait_for_line(f"{count} workers from now on")
+    until(lambda: len(server.children()) == count, f"number of workers {count}")
+
+
+def test_workers_come_and_go_and_no_request_is_lost(worker):
+    with supervised(worker) as server, Load(server.address, kept=1, fresh=3) as load:
+        first = server.workers
+        scaled(server, signal.SIGTTIN, 3)
+        [third] = server.children() - set(first)
+        load.seen(third)
+        scaled(server, signal.SIGTTOU, 2)
+        load.more(5)
+        scaled(server, signal.SIGTTOU, 1)
+        load.more(10)
+        [last] = server.children()
+        load.seen(last)
+        assert not load.lost
+        scaled(server, signal.SIGTTIN, 2)
+        load.more(10)
+        assert not load.lost
+
+
+def test_a_shared_socket_needs_no_successor(worker):
+    with supervised(worker, "--reuse-port", "off") as server, Load(server.address) as load:
+        first = server.workers
+        scaled(server, signal.SIGTTOU, 1)
+        load.more(5)
+        assert not load.lost
+        assert server.children() == {first[0]}
+
+
+def test_there_is_always_one():
+    with supervised(workers=1) as server:
+        server.send_signal(signal.SIGTTOU)
+        server.wait_for_line("there is one worker, and one there must be")
+        assert server.children() == set(server.workers)
+
+
+def test_a_reload_keeps_the_number(worker):
+    with supervised(worker) as server:
+        scaled(server, signal.SIGTTOU, 1)
+        server.send_signal(signal.SIGHUP)
+        server.wait_for_line("reloaded")
+        assert len(server.workers) == 1
+        scaled(server, signal.SIGTTIN, 2)

@@ -1,0 +1,286 @@
+"""Start and stop of a server with workers: the banner, the exit codes, who imports what."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import nonecorn
+from nonecorn.spi import ConfigError
+from nonecorn.testing import ServeExitedError
+from nonecorn.testing.wire import connect
+from tests.e2e.raw import ask, get, responses
+from tests.supervisor.conftest import HERE, Supervised, alive, supervised
+from tests.supervisor.waiting import until
+
+UPLOAD = b"POST /upload HTTP/1.1\r\nhost: t\r\ncontent-length: 4\r\n\r\nab"
+BROKEN = "raise RuntimeError('no such luck')\n"
+LEAVING = "import sys\nsys.exit(7)\n"
+DYING = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"
+STARTING = """
+import asyncio
+
+async def app(scope, receive, send):
+    print("starting", flush=True)
+    await asyncio.sleep(3600)
+"""
+IMPORTING = "import time\nprint('importing', flush=True)\ntime.sleep(3600)\n"
+
+
+def failing(*args, app="broken:app", **env):
+    """A server that does not get as far as to serve: its exit code and what it said."""
+    with pytest.raises(ServeExitedError) as raised, Supervised(app, ["-w", "2", *args], env=env):
+        pass
+    return raised.value.exit_code, raised.value.errors
+
+
+# Start --------------------------------------------------------------------------------------------
+
+
+def test_there_is_one_banner_and_it_names_all(worker):
+    with supervised(worker) as server:
+        assert server.errors.count(f"worker {worker}") == 1
+        assert server.errors.count("serving on") == 1
+        assert server.children() == set(server.workers)
+        assert int(re.search(r"process (\d+); press", server.errors)[1]) == server.pid
+        assert {server.ask()["parent"] for _ in range(5)} == {server.pid}
+
+
+def test_all_workers_serve(worker):
+    with supervised(worker) as server:
+        seen = set()
+        until(lambda: seen.add(server.ask()["pid"]) or len(seen) == 2, "answer of both")
+        assert seen == set(server.workers)
+
+
+def test_a_worker_imports_what_the_plan_names_and_no_more(worker):
+    with supervised(worker) as server:
+        modules = set(server.ask("/modules")["modules"])
+    assert not modules & {"pluggy", "click", "importlib.metadata", "multiprocessing"}
+    assert not {name for name in modules if name.startswith("nonecorn.config.")} - {
+        "nonecorn.config.schema"
+    }
+    others = {"asyncio": "trio", "uvloop": "trio", "trio": "uvloop"}
+    assert others[worker] not in modules
+
+
+def test_the_supervisor_has_no_event_loop_and_no_ssl(worker):
+    with supervised(worker) as server:
+        mapped = Path(f"/proc/{server.pid}/maps").read_text()
+        assert "_socket" in mapped or "libpython" in mapped or "python" in mapped
+        for name in ("_ssl", "libssl", "_asyncio", "uvloop", "httptools"):
+            assert name not in mapped, name
+
+
+def test_processes_of_the_application_inherit_no_socket_of_ours(worker):
+    with supervised(worker) as server:
+        assert not [name for name in server.ask("/child")["open"] if "socket" in name]
+
+
+def test_run_takes_workers_and_an_import_string(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import nonecorn, sys\n"
+        f"sys.exit(nonecorn.run('supervised:app', workers=2, bind='127.0.0.1:0', "
+        f"app_dir={str(HERE)!r}))\n"
+    )
+    server = Supervised("supervised:app")
+    server.command = [sys.executable, str(script)]
+    with server:
+        assert server.ask()["pid"] in server.workers
+        server.send_signal(signal.SIGHUP)
+        server.wait_for_line("reloaded: generation 2")
+        assert server.ask()["pid"] in server.workers
+    assert server.exit_code == 0
+
+
+async def application(scope, receive, send):
+    raise AssertionError
+
+
+def test_run_refuses_an_application_object_with_workers():
+    with pytest.raises(ConfigError, match="import string, 'module:attribute', instead of"):
+        nonecorn.run(application, workers=2, bind="127.0.0.1:0")
+
+
+def test_serve_refuses_workers():
+    with pytest.raises(ConfigError, match="workers: nonecorn"):
+        asyncio.run(nonecorn.serve(application, workers=2, bind="127.0.0.1:0"))
+
+
+# Failure to start ---------------------------------------------------------------------------------
+
+
+def test_an_application_that_cannot_be_imported_is_shown_and_exits_3(worker, tmp_path):
+    (tmp_path / "broken.py").write_text(BROKEN)
+    code, errors = failing("-k", worker, "--app-dir", str(tmp_path))
+    assert code == 3
+    assert errors.splitlines()[-1] == (
+        "nonecorn: error: 'broken:app' cannot be imported: RuntimeError: no such luck"
+    )
+    assert 'broken.py", line 1' in errors
+
+
+def test_a_lifespan_that_fails_exits_3(worker):
+    args = ["-k", worker, "--app-dir", str(HERE)]
+    code, errors = failing(*args, app="supervised:app", FAIL="startup")
+    assert code == 3
+    assert errors.splitlines()[-1] == (
+        "nonecorn: error: the application's lifespan start-up failed: no database"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (LEAVING, "the application exited with 7"),
+        (DYING, "was killed by SIGKILL, perhaps for want of memory"),
+    ],
+    ids=["exit", "killed"],
+)
+def test_a_worker_that_ends_before_it_is_ready_ends_the_server_with_3(text, said, tmp_path):
+    (tmp_path / "broken.py").write_text(text)
+    code, errors = failing("--app-dir", str(tmp_path))
+    assert code == 3
+    assert said in errors.splitlines()[-1]
+
+
+def test_an_address_in_use_exits_3_before_any_worker(tmp_path):
+    with supervised() as server:
+        (tmp_path / "broken.py").write_text("print('imported', flush=True)\n")
+        bind = "{}:{}".format(*server.address)
+        code, errors = failing("--app-dir", str(tmp_path), "--bind", bind)
+        assert code == 3
+        assert f"cannot bind {bind}" in errors.splitlines()[-1]
+        assert "nonecorn.supervisor" not in errors
+
+
+def test_a_wrong_number_of_workers_exits_2():
+    code, _ = failing("--workers", "-1")
+    assert code == 2
+
+
+def test_a_bad_certificate_is_one_line_and_exits_3(tmp_path):
+    (tmp_path / "cert.pem").write_text("no certificate")
+    args = ["--app-dir", str(HERE), "--certfile", str(tmp_path / "cert.pem")]
+    code, errors = failing(*args, app="supervised:app")
+    assert code == 3
+    assert "cert.pem" in errors.splitlines()[-1]
+
+
+# Stop ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda each: each.name)
+def test_a_stop_lets_every_worker_shut_down_and_exits_0(worker, number):
+    with supervised(worker) as server, connect(server.address, 20) as idle:
+        ask(idle, get())
+        server.send_signal(number)
+        assert idle.recv(1) == b""
+        assert server.wait() == 0
+    assert server.output.count("lifespan shutdown") == 2
+
+
+def test_ctrl_c_in_a_terminal_reaches_the_whole_group_and_stops_gracefully(worker):
+    with supervised(worker) as server, connect(server.address, 20) as sock:
+        sock.sendall(UPLOAD)
+        server.wait_for_line("upload begun")
+        for pid in (server.pid, *server.workers):
+            os.kill(pid, signal.SIGINT)
+        server.wait_for_line("stopping: 1 requests")
+        sock.sendall(b"cd")
+        assert responses(sock)[0].status == 200
+        assert server.wait() == 0
+
+
+def test_systemd_terminates_the_whole_group_and_it_stops_gracefully(worker):
+    with supervised(worker) as server, connect(server.address, 20) as sock:
+        sock.sendall(UPLOAD)
+        server.wait_for_line("upload begun")
+        for pid in (server.pid, *server.workers):
+            os.kill(pid, signal.SIGTERM)
+        server.wait_for_line("stopping: 1 requests")
+        sock.sendall(b"cd")
+        assert responses(sock)[0].status == 200
+        assert server.wait() == 0
+
+
+def test_a_request_under_way_is_finished_while_new_clients_are_refused(worker):
+    with supervised(worker) as server, connect(server.address, 20) as sock:
+        sock.sendall(UPLOAD)
+        server.wait_for_line("upload begun")
+        server.terminate()
+        server.wait_for_line("stopping: 1 requests")
+        with pytest.raises(ConnectionRefusedError):
+            until(lambda: connect(server.address).close(), "refusal")
+        sock.sendall(b"cd")
+        [response] = responses(sock)
+        assert response.values(b"connection") == [b"close"]
+        assert server.wait() == 0
+
+
+def test_a_request_that_does_not_end_is_cut_off_and_the_exit_code_is_1(worker):
+    args = ["--graceful-timeout", "0.2"]
+    with (
+        supervised(worker, *args, clean=False) as server,
+        connect(server.address, 20) as sock,
+    ):
+        sock.sendall(UPLOAD)
+        server.wait_for_line("upload begun")
+        server.terminate()
+        assert server.wait() == 1
+    assert "exited with 1" in server.errors
+
+
+def test_a_second_signal_does_not_wait_for_requests(worker):
+    args = ["--graceful-timeout", "600"]
+    with (
+        supervised(worker, *args, clean=False) as server,
+        connect(server.address, 20) as sock,
+    ):
+        sock.sendall(UPLOAD)
+        server.wait_for_line("upload begun")
+        server.terminate()
+        server.wait_for_line("stopping: 1 requests")
+        assert server.exit_code is None
+        server.interrupt()
+        assert server.wait() == 1
+
+
+@pytest.mark.parametrize(("text", "line"), [(STARTING, "starting"), (IMPORTING, "importing")])
+def test_a_stop_during_the_start_gives_it_up(text, line, tmp_path):
+    path = tmp_path / "slow.py"
+    path.write_text(text)
+    command = [sys.executable, "-m", "nonecorn", "serve", "-k", "asyncio", "-w", "2"]
+    with subprocess.Popen(
+        [*command, "--bind", "127.0.0.1:0", str(path)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert [process.stdout.readline() for _ in range(2)] == [f"{line}\n"] * 2
+        process.terminate()
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    assert "Traceback" not in errors
+    assert "serving on" not in errors
+
+
+def test_files_are_there_while_it_serves_and_gone_then(tmp_path):
+    pid, path = tmp_path / "pid", tmp_path / "socket"
+    with supervised("asyncio", "--pid", str(pid), "--bind", f"unix:{path}") as server:
+        assert pid.read_text() == f"{server.pid}\n"
+        with connect(str(path), 20) as sock:
+            assert ask(sock, get()).status == 200
+        server.send_signal(signal.SIGHUP)
+        server.wait_for_line("reloaded")
+        assert pid.read_text() == f"{server.pid}\n"
+        with connect(str(path), 20) as sock:
+            assert ask(sock, get()).status == 200
+    assert not list(tmp_path.iterdir())
+    assert not alive(server.pid)
