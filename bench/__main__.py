@@ -26,11 +26,13 @@ from bench.lab import Lab
 from bench.report import as_json
 from bench.results import Result
 from bench.scenarios import SCENARIOS
-from bench.servers import SERVERS, ServerSpec
 from bench.table import show_result, show_verdicts
 from bench.targets import TARGETS, judge
 
 _SPARE_FILES = 256
+_SERVER_NAMES = tuple(
+    dict.fromkeys(spec.name for scenario in SCENARIOS for spec in scenario.servers)
+)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -108,10 +110,10 @@ def main(
 ) -> None:
     """Measure nonecorn beside Uvicorn, Granian and Hypercorn, in one interleaved run."""
     if list_only:
-        click.echo("\n".join(f"{scenario.name:10} {scenario.title}" for scenario in SCENARIOS))
-        click.echo("\n".join(spec.name for spec in SERVERS))
+        click.echo("\n".join(f"{scenario.name:14} {scenario.title}" for scenario in SCENARIOS))
+        click.echo("\n".join(_SERVER_NAMES))
         return
-    specs = _choose(server_patterns)
+    chosen = _choose(server_patterns)
     scenarios = [s for s in SCENARIOS if not scenario_names or s.name in scenario_names]
     files = system.raise_file_limit(connections + _SPARE_FILES)
     connections = min(connections, files - _SPARE_FILES)
@@ -136,6 +138,7 @@ def main(
         ) as lab,
     ):
         for scenario in scenarios:
+            specs = tuple(spec for spec in scenario.servers if spec.name in chosen)
             result = run_scenario(scenario, lab, specs, rounds=rounds, only=only, tell=_tell)
             if result.cells:
                 results[scenario.name] = result
@@ -149,16 +152,16 @@ def main(
         sys.exit(1)
 
 
-def _choose(patterns: Sequence[str]) -> tuple[ServerSpec, ...]:
+def _choose(patterns: Sequence[str]) -> set[str]:
     wanted = [pattern for text in patterns for pattern in text.split(",") if pattern]
     for pattern in wanted:
-        if not any(fnmatchcase(spec.name, pattern) for spec in SERVERS):
+        if not any(fnmatchcase(name, pattern) for name in _SERVER_NAMES):
             raise click.BadParameter(
                 f"no server matches {pattern!r}; --list names them", param_hint="--servers"
             )
-    return tuple(
-        spec for spec in SERVERS if not wanted or any(fnmatchcase(spec.name, p) for p in wanted)
-    )
+    return {
+        name for name in _SERVER_NAMES if not wanted or any(fnmatchcase(name, p) for p in wanted)
+    }
 
 
 def _heading(facts: dict[str, object]) -> str:

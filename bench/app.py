@@ -15,6 +15,8 @@ CHUNK = bytes(range(256)) * 256
 DOWNLOAD_CHUNKS = 160
 DOWNLOAD_SIZE = DOWNLOAD_CHUNKS * len(CHUNK)
 """10 MiB."""
+MEBIBYTE_CHUNKS = 16
+"""So many make 1 MiB."""
 
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
 _HELLO_START = {
@@ -31,12 +33,23 @@ _DOWNLOAD_START = {
         (b"content-length", b"%d" % DOWNLOAD_SIZE),
     ],
 }
+_MEBIBYTE_START = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [
+        (b"content-type", b"application/octet-stream"),
+        (b"content-length", b"%d" % (MEBIBYTE_CHUNKS * len(CHUNK))),
+    ],
+}
 _DOWNLOAD_MORE = {"type": "http.response.body", "body": CHUNK, "more_body": True}
 _DOWNLOAD_LAST = {"type": "http.response.body", "body": CHUNK}
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """`/` greets, `/upload` counts the body's bytes, `/down` streams 10 MiB."""
+    """`/` greets, `/upload` counts, `/down` streams 10 MiB, `/mebibyte` 1; sockets echo."""
+    if scope["type"] == "websocket":
+        await _echo(receive, send)
+        return
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
         return
@@ -47,12 +60,18 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     elif path == "/upload":
         await _upload(receive, send)
     elif path == "/down":
-        await send(_DOWNLOAD_START)
-        for _ in range(DOWNLOAD_CHUNKS - 1):
-            await send(_DOWNLOAD_MORE)
-        await send(_DOWNLOAD_LAST)
+        await _download(send, _DOWNLOAD_START, DOWNLOAD_CHUNKS)
+    elif path == "/mebibyte":
+        await _download(send, _MEBIBYTE_START, MEBIBYTE_CHUNKS)
     else:
         await _answer(send, 404, b"Not found")
+
+
+async def _download(send: Send, start: dict[str, Any], chunks: int) -> None:
+    await send(start)
+    for _ in range(chunks - 1):
+        await send(_DOWNLOAD_MORE)
+    await send(_DOWNLOAD_LAST)
 
 
 async def _upload(receive: Receive, send: Send) -> None:
@@ -65,6 +84,16 @@ async def _upload(receive: Receive, send: Send) -> None:
         if not event.get("more_body", False):
             break
     await _answer(send, 200, b"%d" % size)
+
+
+async def _echo(receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.accept"})
+    while True:
+        event = await receive()
+        if event["type"] == "websocket.disconnect":
+            return
+        await send({"type": "websocket.send", "bytes": event["bytes"]})
 
 
 async def _answer(send: Send, status: int, body: bytes) -> None:

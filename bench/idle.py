@@ -1,4 +1,4 @@
-"""An idle server's memory and CPU, and what each idle keep-alive connection adds."""
+"""An idle server's memory and CPU, and what each idle connection or WebSocket adds."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import select
 import socket
 import time
+from collections.abc import Callable
 
 from bench import proc
 from bench.app import HELLO
@@ -22,23 +23,32 @@ _TIMEOUT = 20.0
 _REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
-def measure_idle(server: Server, count: int) -> Sample:
+def measure_idle(
+    server: Server, count: int, connect: Callable[[int], socket.socket] | None = None
+) -> Sample:
     """Measure `server` before and after `count` connections made one request each and fell silent.
 
     A few connections come and go first: what the first requests import and allocate for good is the
     worker's own, not a connection's.
 
+    Args:
+        server: The server.
+        count: How many connections.
+        connect: Makes a connection to a port and asks for something once; a GET by default.
+
     Raises:
         BenchError: A connection is refused, or answered wrongly.
     """
+    connect = connect or _get
+    port = server.listen.port
     with contextlib.ExitStack() as stack:
         for _ in range(_WARM_UP):
-            _connect(server, stack)
+            stack.enter_context(_connected(connect, port))
     time.sleep(_SETTLE)
     alone = proc.memory(server.pid)
     cpu = _cpu_in_window(server)
     with contextlib.ExitStack() as stack:
-        sockets = [_connect(server, stack) for _ in range(count)]
+        sockets = [stack.enter_context(_connected(connect, port)) for _ in range(count)]
         time.sleep(_SETTLE)
         together = proc.memory(server.pid)
         connected_cpu = _cpu_in_window(server)
@@ -55,10 +65,16 @@ def measure_idle(server: Server, count: int) -> Sample:
     return Sample(values=values, errors=lost, printed=server.printed())
 
 
-def _connect(server: Server, stack: contextlib.ExitStack) -> socket.socket:
+def _connected(connect: Callable[[int], socket.socket], port: int) -> socket.socket:
     try:
-        sock = socket.create_connection((HOST, server.listen.port), timeout=_TIMEOUT)
-        stack.enter_context(sock)
+        return connect(port)
+    except OSError as error:
+        raise BenchError(f"idle connections: {error}") from error
+
+
+def _get(port: int) -> socket.socket:
+    sock = socket.create_connection((HOST, port), timeout=_TIMEOUT)
+    try:
         sock.sendall(_REQUEST)
         answer = b""
         while not answer.endswith(b"\r\n\r\n" + HELLO):
@@ -66,10 +82,11 @@ def _connect(server: Server, stack: contextlib.ExitStack) -> socket.socket:
             if not data:
                 raise BenchError(f"connection closed after {answer[:60]!r}")
             answer += data
-    except OSError as error:
-        raise BenchError(f"idle connections: {error}") from error
-    if not answer.startswith(b"HTTP/1.1 200 "):
-        raise BenchError(f"unexpected answer: {answer[:60]!r}")
+        if not answer.startswith(b"HTTP/1.1 200 "):
+            raise BenchError(f"unexpected answer: {answer[:60]!r}")
+    except BaseException:
+        sock.close()
+        raise
     return sock
 
 

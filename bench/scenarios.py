@@ -13,16 +13,27 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from bench import proc
-from bench.app import CHUNK, DOWNLOAD_CHUNKS, DOWNLOAD_SIZE
+from bench.app import CHUNK, DOWNLOAD_CHUNKS, DOWNLOAD_SIZE, MEBIBYTE_CHUNKS
 from bench.drain import run_drain
+from bench.echo import MESSAGE, connect, run_echo
 from bench.errors import BenchError
 from bench.fleet import Server
+from bench.h2load import run_h2load
 from bench.idle import measure_idle
 from bench.lab import Lab, Subjects
 from bench.load import Load, run_wrk
 from bench.probe import Request, probe
+from bench.probe2 import probe_http2
 from bench.results import Metric, Sample
-from bench.servers import PAIRS, ServerSpec
+from bench.servers import (
+    HTTP2_PAIRS,
+    HTTP2_SERVERS,
+    PAIRS,
+    SERVERS,
+    WS_PAIRS,
+    WS_SERVERS,
+    ServerSpec,
+)
 from bench.startup import BARE, COMMANDS, measure_command
 from bench.system import on_cpu
 
@@ -30,6 +41,9 @@ _SETTLE = 0.05
 _PROBES = 3
 _UPLOAD = 64 * 1024
 _DOWNLOADS = 4
+_DIFFERENT_URLS = 10_000
+_SOCKETS = 32
+_IDLE_SOCKETS = 2000
 _SERVER_BUSY = Metric(key="server_busy", label="server busy %")
 _CLIENT_BUSY = Metric(key="client_busy", label="client busy %")
 # What a desktop browser sends when it opens a page: with Host, 20 fields and about 1 KiB.
@@ -69,6 +83,7 @@ class Scenario(abc.ABC):
         name: What options and targets call it.
         title: Its heading.
         metrics: Its columns.
+        servers: Who can be measured.
         pairs: Who is divided by whom.
         most_rounds: Rounds beyond which nothing more is learnt.
     """
@@ -76,6 +91,7 @@ class Scenario(abc.ABC):
     name: str
     title: str
     metrics: tuple[Metric, ...]
+    servers: ClassVar[tuple[ServerSpec, ...]] = SERVERS
     pairs: ClassVar[tuple[tuple[str, str], ...]] = PAIRS
     most_rounds: ClassVar[int] = 1000
 
@@ -121,7 +137,7 @@ class LoadScenario(Scenario):
         for name, server in fleet.servers.items():
             try:
                 for _ in range(_PROBES):
-                    probe(server.listen, self._request)
+                    self._probe(server)
                 self._load(lab, server, 1)
             except (BenchError, OSError) as error:
                 failures[name] = str(error)
@@ -147,6 +163,9 @@ class LoadScenario(Scenario):
             "client_busy": 100 * load.client_busy,
         }
         return Sample(values=values, errors=load.errors, printed=server.printed())
+
+    def _probe(self, server: Server) -> None:
+        probe(server.listen, self._request)
 
     def _load(self, lab: Lab, server: Server, seconds: int) -> Load:
         request = self._request
@@ -181,6 +200,74 @@ class DownloadScenario(LoadScenario):
         return load.size / 2**20
 
 
+class EchoScenario(LoadScenario):
+    """As above, over WebSocket: messages go there and back, one at a time on each socket."""
+
+    servers = WS_SERVERS
+    pairs = WS_PAIRS
+
+    def _probe(self, server: Server) -> None:
+        connect(server.listen.port).close()
+
+    def _load(self, lab: Lab, server: Server, seconds: int) -> Load:
+        with on_cpu(lab.placement.client):
+            return run_echo(server.listen.port, seconds=seconds, connections=self._connections)
+
+
+class Http2Scenario(LoadScenario):
+    """As above, over HTTP/2: many requests at once on each of few connections."""
+
+    servers = HTTP2_SERVERS
+    pairs = HTTP2_PAIRS
+
+    def __init__(
+        self,
+        name: str,
+        title: str,
+        request: Request,
+        *,
+        unit: str = "req",
+        tls: bool = False,
+        vary: bool = False,
+        connections: int = 10,
+        streams: int = 10,
+    ) -> None:
+        title = f"HTTP/2: {title}, {connections} connections with {streams} streams each"
+        super().__init__(
+            name, title, request, unit=unit, tls=tls, vary=vary, connections=connections
+        )
+        self._streams = streams
+
+    def _probe(self, server: Server) -> None:
+        probe_http2(server.listen, self._request)
+
+    def _load(self, lab: Lab, server: Server, seconds: int) -> Load:
+        url = server.url + self._request.path
+        body = urls = None
+        if self._request.body:
+            body = lab.directory / f"{self.name}.body"
+            body.write_bytes(self._request.body)
+        if self._vary:
+            urls = lab.directory / f"{self.name}-{server.listen.port}.urls"
+            urls.write_text("".join(f"{url}?{number}\n" for number in range(_DIFFERENT_URLS)))
+        return run_h2load(
+            url,
+            seconds=seconds,
+            connections=self._connections,
+            streams=self._streams,
+            body=body,
+            urls=urls,
+            cpu=lab.placement.client,
+        )
+
+
+class Http2DownloadScenario(Http2Scenario):
+    """As above, in MiB: a download that the end of the time cuts short counts for its part."""
+
+    def _count(self, load: Load) -> float:
+        return load.size / 2**20
+
+
 class IdleScenario(Scenario):
     """Memory and CPU of a server with nothing to do, alone, without and with connections."""
 
@@ -206,6 +293,20 @@ class IdleScenario(Scenario):
     def _measure(self, lab: Lab, spec: ServerSpec) -> Sample:
         with lab.alone(spec) as server, on_cpu(lab.placement.client):
             return measure_idle(server, lab.connections)
+
+
+class IdleSocketScenario(IdleScenario):
+    """The same with WebSockets that have echoed one message each."""
+
+    name = "ws-idle"
+    title = f"Idle worker, and {_IDLE_SOCKETS} idle WebSockets"
+    servers = WS_SERVERS
+    pairs = WS_PAIRS
+
+    def _measure(self, lab: Lab, spec: ServerSpec) -> Sample:
+        count = min(_IDLE_SOCKETS, lab.connections)
+        with lab.alone(spec) as server, on_cpu(lab.placement.client):
+            return measure_idle(server, count, connect)
 
 
 class StartupScenario(Scenario):
@@ -266,6 +367,30 @@ SCENARIOS: tuple[Scenario, ...] = (
         connections=_DOWNLOADS,
     ),
     LoadScenario("tls", "Small GET over TLS (EC P-256)", Request(), tls=True),
+    Http2Scenario("h2-get", "small GET", Request()),
+    Http2Scenario("h2-get-varied", "small GET, no two queries alike", Request(), vary=True),
+    Http2Scenario("h2-tls-get", "small GET over TLS (EC P-256)", Request(), tls=True),
+    Http2Scenario(
+        "h2-upload",
+        "64 KiB posted",
+        Request(path="/upload", body=b"x" * _UPLOAD, expected=str(_UPLOAD).encode()),
+    ),
+    Http2DownloadScenario(
+        "h2-download",
+        "1 MiB streamed down",
+        Request(path="/mebibyte", expected=CHUNK * MEBIBYTE_CHUNKS),
+        unit="MiB",
+        connections=_DOWNLOADS,
+        streams=4,
+    ),
+    EchoScenario(
+        "ws-echo",
+        f"{len(MESSAGE)}-byte messages echoed, {_SOCKETS} WebSockets",
+        Request(),
+        unit="msg",
+        connections=_SOCKETS,
+    ),
     IdleScenario(),
+    IdleSocketScenario(),
     StartupScenario(),
 )

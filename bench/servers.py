@@ -1,8 +1,9 @@
 """Which servers are compared, how each is started, and who is set against whom.
 
 Each runs one worker, without access log, and is otherwise asked for what nonecorn does in the same
-place and no more: Uvicorn's proxy-header middleware and everyone's WebSocket support are off where
-they can be, and idle connections are kept for as long as the idle scenario needs them.
+place and no more: Uvicorn's proxy-header middleware is off, WebSocket support is off where it can
+be but for the WebSocket scenarios, which have arrangements of their own, and idle connections are
+kept for as long as the idle scenarios need them.
 """
 
 from __future__ import annotations
@@ -58,37 +59,40 @@ class ServerSpec:
         return [sys.executable, "-m", *self.arguments(listen)]
 
 
-def _nonecorn(engine: str, worker: str) -> ServerSpec:
+def _nonecorn(engine: str, worker: str, *, ws: bool = False, http2: bool = False) -> ServerSpec:
     def arguments(listen: Listen) -> list[str]:
         return [
             *("nonecorn", "serve", "--bind", f"{HOST}:{listen.port}", "--app-dir", "."),
             *("--worker", worker, "--plugin", engine, "--log-level", "warning"),
+            *("--plugin" if ws else "--no-plugin", "ws"),
+            *("--plugin" if http2 else "--no-plugin", "h2"),
             *("--keep-alive-timeout", str(KEEP_ALIVE)),
             *listen.tls("--certfile", "--keyfile"),
             APP,
         ]
 
-    return ServerSpec(name=f"nonecorn-{engine}-{worker}", arguments=arguments)
+    return ServerSpec(name=f"nonecorn-{'h2' if http2 else engine}-{worker}", arguments=arguments)
 
 
-def _uvicorn(engine: str, loop: str) -> ServerSpec:
+def _uvicorn(engine: str, loop: str, *, ws: str = "none") -> ServerSpec:
     def arguments(listen: Listen) -> list[str]:
         return [
             *("uvicorn", "--host", HOST, "--port", str(listen.port), "--http", engine),
             *("--loop", loop, "--log-level", "warning", "--no-access-log"),
-            *("--ws", "none", "--no-proxy-headers", "--timeout-keep-alive", str(KEEP_ALIVE)),
+            *("--ws", ws, "--no-proxy-headers", "--timeout-keep-alive", str(KEEP_ALIVE)),
             *listen.tls("--ssl-certfile", "--ssl-keyfile"),
             APP,
         ]
 
-    return ServerSpec(name=f"uvicorn-{engine}-{loop}", arguments=arguments)
+    return ServerSpec(name=f"uvicorn-{engine if ws == 'none' else ws}-{loop}", arguments=arguments)
 
 
-def _granian(loop: str) -> ServerSpec:
+def _granian(loop: str, *, ws: bool = False, http: str = "1") -> ServerSpec:
     def arguments(listen: Listen) -> list[str]:
         return [
             *("granian", "--interface", "asgi", "--host", HOST, "--port", str(listen.port)),
-            *("--workers", "1", "--loop", loop, "--http", "1", "--no-ws"),
+            *("--workers", "1", "--loop", loop, "--http", http),
+            "--ws" if ws else "--no-ws",
             *("--log-level", "warning", "--no-access-log"),
             # By default: no more than 1024 connections at once, and 30 s for an idle one.
             *("--backlog", "2048", "--backpressure", "10000"),
@@ -139,3 +143,50 @@ PAIRS: tuple[tuple[str, str], ...] = (
     ("nonecorn-httptools-trio", "nonecorn-httptools-uvloop"),
 )
 """Who is divided by whom."""
+
+WS_SERVERS: tuple[ServerSpec, ...] = (
+    _nonecorn("httptools", "uvloop", ws=True),
+    _nonecorn("httptools", "asyncio", ws=True),
+    _nonecorn("httptools", "trio", ws=True),
+    _uvicorn("httptools", "uvloop", ws="wsproto"),
+    _uvicorn("httptools", "uvloop", ws="websockets-sansio"),
+    _uvicorn("httptools", "asyncio", ws="wsproto"),
+    _granian("uvloop", ws=True),
+    _hypercorn("uvloop"),
+    _hypercorn("asyncio"),
+    _hypercorn("trio"),
+)
+"""Those of the WebSocket scenarios; Uvicorn's are called by their WebSocket engine."""
+
+WS_PAIRS: tuple[tuple[str, str], ...] = (
+    ("nonecorn-httptools-uvloop", "hypercorn-uvloop"),
+    ("nonecorn-httptools-uvloop", "uvicorn-wsproto-uvloop"),
+    ("nonecorn-httptools-uvloop", "uvicorn-websockets-sansio-uvloop"),
+    ("nonecorn-httptools-uvloop", "granian-uvloop"),
+    ("nonecorn-httptools-asyncio", "hypercorn-asyncio"),
+    ("nonecorn-httptools-asyncio", "uvicorn-wsproto-asyncio"),
+    ("nonecorn-httptools-trio", "hypercorn-trio"),
+)
+"""Who is divided by whom over WebSocket."""
+
+HTTP2_SERVERS: tuple[ServerSpec, ...] = (
+    _nonecorn("httptools", "uvloop", http2=True),
+    _nonecorn("httptools", "asyncio", http2=True),
+    _nonecorn("httptools", "trio", http2=True),
+    _granian("uvloop", http="auto"),
+    _hypercorn("uvloop"),
+    _hypercorn("asyncio"),
+    _hypercorn("trio"),
+)
+"""Those of the HTTP/2 scenarios; nonecorn's are called by that engine. All speak HTTP/1.1 as well,
+which is how they are asked whether they are up.
+"""
+
+HTTP2_PAIRS: tuple[tuple[str, str], ...] = (
+    ("nonecorn-h2-uvloop", "hypercorn-uvloop"),
+    ("nonecorn-h2-uvloop", "granian-uvloop"),
+    ("nonecorn-h2-asyncio", "hypercorn-asyncio"),
+    ("nonecorn-h2-trio", "hypercorn-trio"),
+    ("nonecorn-h2-trio", "nonecorn-h2-uvloop"),
+)
+"""Who is divided by whom over HTTP/2."""

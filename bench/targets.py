@@ -17,6 +17,8 @@ State = Literal["PASS", "FAIL", "not run"]
 
 _FAST = "nonecorn-httptools-uvloop"
 _UVICORN = "uvicorn-httptools-uvloop"
+_H2 = "nonecorn-h2-uvloop"
+_HYPERCORN = "hypercorn-uvloop"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,17 @@ TARGETS: tuple[Target, ...] = (
     Target(scenario="connect", metric="rate", ours=_FAST, peer=_UVICORN, limit=1.5, at_most=False),
     Target(scenario="idle", metric="per_connection", ours=_FAST, limit=6, unit="KiB"),
     Target(scenario="idle", metric="pss", ours="nonecorn-h11-asyncio", limit=25, unit="MiB"),
+    Target(scenario="h2-get", metric="rate", ours=_H2, peer=_HYPERCORN, limit=2.0, at_most=False),
+    Target(scenario="h2-get", metric="cpu", ours=_H2, peer=_HYPERCORN, limit=0.5),
+    Target(
+        scenario="h2-upload", metric="rate", ours=_H2, peer=_HYPERCORN, limit=1.5, at_most=False
+    ),
+    Target(
+        scenario="h2-download", metric="rate", ours=_H2, peer=_HYPERCORN, limit=1.5, at_most=False
+    ),
+    Target(scenario="ws-echo", metric="cpu", ours=_FAST, peer="hypercorn-uvloop", limit=0.55),
+    Target(scenario="ws-echo", metric="cpu", ours=_FAST, peer="uvicorn-wsproto-uvloop", limit=1.0),
+    Target(scenario="ws-idle", metric="per_connection", ours=_FAST, limit=16, unit="KiB"),
     # "No CPU use" is less than a thousandth of a CPU: room for one look at the clock a second.
     Target(scenario="idle", metric="cpu", ours="nonecorn-h11-asyncio", limit=5, unit="ms in 5 s"),
     Target(scenario="startup", metric="cpu", ours="nonecorn --help", peer=BARE, limit=6),

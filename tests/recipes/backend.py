@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 from pathlib import Path
+from typing import Self
 
 from nonecorn.testing import ServeProcess
 
@@ -70,7 +71,7 @@ class Backend:
         assert self.server.wait(40) == 0, self.server.errors
         self.server.__exit__(None, None, None)
 
-    def __enter__(self) -> Backend:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

@@ -1,16 +1,17 @@
 """HAProxy in front, by the recipes."""
 
 import json
+from contextlib import contextmanager
 
 import pytest
+from websockets.sync.client import connect as websocket
 
 from nonecorn.testing.wire import connect
 from tests.e2e.raw import ask, get
 from tests.recipes.backend import Backend
 from tests.recipes.load import Load
 from tests.recipes.proxies import haproxy, needs_haproxy
-from tests.recipes.tls import certificate, client_context  # noqa: F401  # a fixture
-from websockets.sync.client import connect as websocket
+from tests.recipes.tls import client_context
 
 GET = get("/")
 POST = b"POST / HTTP/1.1\r\nhost: shop.example\r\ncontent-length: 5\r\n\r\nhello"
@@ -28,6 +29,19 @@ def in_front(path, backends, name="haproxy.cfg", port=8000, listen="bind :80"):
     return haproxy(path, name, listen, changes)
 
 
+@contextmanager
+def client(path):
+    """A connection to the proxy, with two servers behind it."""
+    with (
+        Backend() as one,
+        Backend() as two,
+        in_front(path, [one, two]) as address,
+        connect(address, 20) as sock,
+    ):
+        yield sock
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(150)
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_rolling_restart_loses_no_request_of_any_kind(tmp_path, workers):
@@ -45,9 +59,8 @@ def test_a_rolling_restart_loses_no_request_of_any_kind(tmp_path, workers):
 
 def test_the_application_hears_who_asked_for_what(tmp_path):
     forged = get("/", "x-forwarded-for: 6.6.6.6", "x-forwarded-proto: gopher")
-    with Backend() as one, Backend() as two, in_front(tmp_path, [one, two]) as address:
-        with connect(address, 20) as sock:
-            value = json.loads(ask(sock, forged).body)
+    with client(tmp_path) as sock:
+        value = json.loads(ask(sock, forged).body)
     assert value["headers"]["x-forwarded-for"] == "127.0.0.1"
     assert value["headers"]["x-forwarded-proto"] == "http"
 
@@ -66,7 +79,7 @@ def test_events_arrive_as_they_are_sent_and_websockets_go_through(tmp_path):
             assert sock.recv(20).endswith(" hello")
 
 
-def test_tcp_with_the_proxy_protocol_in_front_of_tls(tmp_path, certificate):  # noqa: F811
+def test_tcp_with_the_proxy_protocol_in_front_of_tls(tmp_path, certificate):
     args = ("--certfile", str(certificate), "--proxy-protocol", "required")
     args += ("--proxy-protocol-trusted", "127.0.0.0/8")
     with Backend(*args) as one, Backend(*args) as two:

@@ -1,6 +1,7 @@
 """nginx in front, by the recipes."""
 
 import json
+from contextlib import contextmanager
 
 import pytest
 from websockets.sync.client import connect as websocket
@@ -10,7 +11,7 @@ from tests.e2e.raw import ask, get, responses
 from tests.recipes.backend import Backend
 from tests.recipes.load import Load
 from tests.recipes.proxies import needs_nginx, needs_nginx_stream, nginx
-from tests.recipes.tls import client_context, certificate  # noqa: F401  # a fixture
+from tests.recipes.tls import client_context
 
 GET = get("/")
 POST = b"POST / HTTP/1.1\r\nhost: test\r\ncontent-length: 5\r\n\r\nhello"
@@ -22,6 +23,18 @@ def in_front(path, backends):
         for number, backend in enumerate(backends, start=1)
     }
     return nginx(path, "nginx.conf", "listen 80;", changes)
+
+
+@contextmanager
+def client(path):
+    """A connection to the proxy, with two servers behind it."""
+    with (
+        Backend() as one,
+        Backend() as two,
+        in_front(path, [one, two]) as address,
+        connect(address, 20) as sock,
+    ):
+        yield sock
 
 
 @needs_nginx
@@ -49,9 +62,8 @@ def test_connections_to_the_server_are_kept(tmp_path):
 @needs_nginx
 def test_the_application_hears_who_asked_for_what(tmp_path):
     forged = get("/", "x-forwarded-for: 6.6.6.6", "x-forwarded-proto: gopher")
-    with Backend() as one, Backend() as two, in_front(tmp_path, [one, two]) as address:
-        with connect(address, 20) as sock:
-            value = json.loads(ask(sock, forged).body)
+    with client(tmp_path) as sock:
+        value = json.loads(ask(sock, forged).body)
     assert value["headers"]["host"] == "test"
     assert value["headers"]["x-forwarded-for"] == "127.0.0.1"
     assert value["headers"]["x-forwarded-proto"] == "http"
@@ -62,23 +74,21 @@ def test_the_application_hears_who_asked_for_what(tmp_path):
 
 @needs_nginx
 def test_a_body_goes_through(tmp_path):
-    with Backend() as one, Backend() as two, in_front(tmp_path, [one, two]) as address:
-        with connect(address, 20) as sock:
-            sock.sendall(POST)
-            assert json.loads(responses(sock)[0].body)["body"] == "hello"
+    with client(tmp_path) as sock:
+        sock.sendall(POST)
+        assert json.loads(responses(sock)[0].body)["body"] == "hello"
 
 
 @needs_nginx
 def test_events_arrive_as_they_are_sent(tmp_path):
-    with Backend() as one, Backend() as two, in_front(tmp_path, [one, two]) as address:
-        with connect(address, 20) as sock:
-            sock.sendall(get("/events"))
-            data = b""
-            while b"data: one\n\n" not in data:
-                piece = sock.recv(65536)
-                assert piece, data
-                data += piece
-            assert b"text/event-stream" in data
+    with client(tmp_path) as sock:
+        sock.sendall(get("/events"))
+        data = b""
+        while b"data: one\n\n" not in data:
+            piece = sock.recv(65536)
+            assert piece, data
+            data += piece
+        assert b"text/event-stream" in data
 
 
 @needs_nginx
@@ -111,7 +121,7 @@ def test_a_unix_socket_behind_nginx(tmp_path):
 
 
 @needs_nginx_stream
-def test_tcp_with_the_proxy_protocol_in_front_of_tls(tmp_path, certificate):  # noqa: F811
+def test_tcp_with_the_proxy_protocol_in_front_of_tls(tmp_path, certificate):
     args = ("--certfile", str(certificate), "--proxy-protocol", "required")
     args += ("--proxy-protocol-trusted", "127.0.0.0/8")
     with Backend(*args) as one, Backend(*args) as two:

@@ -1,22 +1,8 @@
-"""A certificate for localhost, and a client that knows it."""
+"""A client that knows the certificate of these tests."""
 
 from __future__ import annotations
 
 import ssl
-
-import pytest
-import trustme
-
-
-@pytest.fixture
-def certificate(tmp_path):
-    """Chain, key and CA in one file."""
-    ca = trustme.CA()
-    issued = ca.issue_cert("localhost")
-    path = tmp_path / "certificate.pem"
-    issued.private_key_and_cert_chain_pem.write_to_path(path)
-    ca.cert_pem.write_to_path(path, append=True)
-    return path
 
 
 def client_context(certificate) -> ssl.SSLContext:

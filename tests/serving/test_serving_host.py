@@ -186,3 +186,19 @@ def test_the_limit_of_connections_holds_and_lets_go(plan, caplog):
     assert serve_plan(plan, app=hello, trigger=stop.wait, ready=ready) == 0
     threads[0].join(20)
     assert sum("connections are open" in message for message in caplog.messages) == 1
+
+
+def test_a_worker_that_retires_is_not_cut_off_by_the_stop_of_the_server(plan):
+    events = []
+
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        host.stop()
+        events.append("shutdown")
+        await send({"type": "lifespan.shutdown.complete"})
+
+    bindings, host = host_of(plan, app, ready=lambda: host.retire())  # noqa: PLW0108  # not made yet
+    assert run(plan, host, bindings) == 0
+    assert events == ["shutdown"]

@@ -41,7 +41,11 @@ def test_the_file_of_a_process_that_has_ended_is_replaced(tmp_path, ended):
     assert not path.exists()
 
 
-@pytest.mark.parametrize("content", ["", "\n", OWN, OWN.strip(), "0\n", "4294967295\n"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "\n", OWN, OWN.strip(), "0\n", "4294967295\n"],
+    ids=["empty", "line", "own", "own-without-line-end", "zero", "none"],
+)
 def test_a_file_that_names_nobody_else_is_replaced(tmp_path, content):
     path = tmp_path / "pid"
     path.write_text(content)

@@ -46,6 +46,7 @@ def test_one_of_two_workers_is_killed_and_the_other_serves_on(worker):
     assert server.exit_code == 0
 
 
+@pytest.mark.parametrize("worker", ["asyncio"])
 def test_what_waits_for_a_dead_worker_is_served_by_the_next(worker):
     with supervised(worker, clean=False, workers=1) as server:
         [victim] = server.workers
@@ -57,6 +58,7 @@ def test_what_waits_for_a_dead_worker_is_served_by_the_next(worker):
     assert server.exit_code == 0
 
 
+@pytest.mark.parametrize("worker", ["trio"])
 def test_a_worker_that_is_terminated_by_hand_is_replaced_first(worker):
     with supervised(worker) as server, Load(server.address) as load:
         for victim in server.workers:

@@ -23,6 +23,12 @@ runpy.run_module("nonecorn", run_name="__main__", alter_sys=True)
 """
 
 
+def served(server):
+    with contextlib.suppress(ConnectionError), connect(server.address, 20) as sock:
+        return ask(sock, get()).status == 200
+    return False
+
+
 def test_without_descriptors_workers_serve_on_and_recover(worker, tmp_path):
     args = ["-k", worker, "-w", "2", "--app-dir", str(HERE), "--bind", "127.0.0.1:0"]
     script = tmp_path / "limited.py"
@@ -39,8 +45,7 @@ def test_without_descriptors_workers_serve_on_and_recover(worker, tmp_path):
         assert ask(kept, get()).status == 200
         for sock in crowd:
             sock.close()
-        with connect(server.address, 20) as sock:
-            assert ask(sock, get()).status == 200
+        until(lambda: served(server), "answer")
         server.send_signal(signal.SIGHUP)
         server.wait_for_line("reloaded")
         until(lambda: server.ask()["pid"] in server.workers, "answer of the new ones")

@@ -285,7 +285,9 @@ def test_an_environment_that_cannot_be_read_again_is_as_before(monkeypatch):
     assert "OTHER" not in os.environ
 
 
-@pytest.mark.parametrize("value", ["", "7", "1:7", f"{os.getpid()}:7"])
+@pytest.mark.parametrize(
+    "value", ["", "7", "1:7", f"{os.getpid()}:7"], ids=["empty", "one", "other", "own"]
+)
 def test_an_environment_that_means_another_process_is_no_takeover(value):
     environ = {VARIABLE: value}
     assert Takeover.from_environment(environ) is None

@@ -39,6 +39,7 @@ def test_one_at_a_time():
         assert most == 3  # two serve, and one is to
 
 
+@pytest.mark.parametrize("worker", ["trio"])
 def test_workers_are_replaced_after_their_lifetime(worker):
     args = ["--max-worker-lifetime", "0.5", "--max-worker-lifetime-jitter", "0.2"]
     with supervised(worker, *args) as server, Load(server.address) as load:
@@ -48,6 +49,7 @@ def test_workers_are_replaced_after_their_lifetime(worker):
     assert "it has served for max_worker_lifetime, 500ms" in server.errors
 
 
+@pytest.mark.parametrize("worker", ["uvloop"])
 def test_a_worker_that_has_grown_is_replaced(worker):
     args = ["--max-worker-memory", "90MiB"]
     with supervised(worker, *args, workers=1) as server:

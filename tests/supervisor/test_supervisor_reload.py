@@ -30,6 +30,7 @@ def refused(address):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_twenty_reloads_under_load_lose_no_request(worker):
     with supervised(worker) as server, Load(server.address) as load:
         for times in range(1, 21):
@@ -42,6 +43,7 @@ def test_twenty_reloads_under_load_lose_no_request(worker):
             load.seen(pid)
 
 
+@pytest.mark.parametrize("worker", ["trio"])
 def test_a_reload_replaces_all_workers_and_ends_the_old_ones(worker):
     with supervised(worker) as server:
         old = server.workers
@@ -98,7 +100,7 @@ def test_configuration_and_environment_file_are_read_anew(tmp_path):
         env.write_text("VERSION=two\n")
         config.write_text("env_file = 'env'\nworkers = 3\nbind = '127.0.0.1:0'\n")
         hup(server)
-        assert server.ask()["version"] == "two"
+        until(lambda: server.ask()["version"] == "two", "answer of the second")
         assert len(server.workers) == 3
 
 
@@ -148,6 +150,7 @@ def test_a_broken_configuration_leaves_everything_as_it_is(tmp_path):
     assert "Traceback" not in server.errors
 
 
+@pytest.mark.parametrize("worker", ["uvloop"])
 def test_a_broken_application_is_dropped_and_the_old_one_stays(worker, tmp_path):
     path = tmp_path / "version.py"
     path.write_text("from supervised import app\n")
@@ -171,6 +174,7 @@ def test_a_broken_application_is_dropped_and_the_old_one_stays(worker, tmp_path)
     assert server.exit_code == 0
 
 
+@pytest.mark.parametrize("worker", ["asyncio"])
 def test_a_second_reload_waits_for_the_first(worker):
     with supervised(worker) as server:
         server.send_signal(signal.SIGHUP)
@@ -206,4 +210,4 @@ def test_a_deployment_behind_a_link_is_found(tmp_path):
         current.unlink()
         current.symlink_to("two")
         hup(server)
-        assert server.ask()["version"] == "two"
+        until(lambda: server.ask()["version"] == "two", "answer of the second")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
 from tests.supervisor.conftest import supervised
 from tests.supervisor.load import Load
 from tests.supervisor.waiting import until
@@ -33,6 +35,7 @@ def test_workers_come_and_go_and_no_request_is_lost(worker):
         assert not load.lost
 
 
+@pytest.mark.parametrize("worker", ["asyncio"])
 def test_a_shared_socket_needs_no_successor(worker):
     with supervised(worker, "--reuse-port", "off") as server, Load(server.address) as load:
         first = server.workers
@@ -49,6 +52,7 @@ def test_there_is_always_one():
         assert server.children() == set(server.workers)
 
 
+@pytest.mark.parametrize("worker", ["uvloop"])
 def test_a_reload_keeps_the_number(worker):
     with supervised(worker) as server:
         scaled(server, signal.SIGTTOU, 1)

@@ -6,6 +6,8 @@ import os
 import re
 import signal
 
+import pytest
+
 from nonecorn.testing.wire import connect
 from tests.e2e.raw import responses
 from tests.supervisor.conftest import HERE, Supervised, alive
@@ -73,6 +75,7 @@ def test_socket_files_go_along(tmp_path):
     assert not path.exists()
 
 
+@pytest.mark.parametrize("worker", ["uvloop"])
 def test_a_request_under_way_is_finished_by_the_old_program(worker):
     with server_of(worker) as server, connect(server.address, 20) as sock:
         sock.sendall(UPLOAD)
@@ -106,6 +109,7 @@ def test_the_new_program_is_reloaded_and_replaced_like_any_other():
             ended(new)
 
 
+@pytest.mark.parametrize("worker", ["trio"])
 def test_a_program_that_does_not_start_changes_nothing(worker, tmp_path):
     path = tmp_path / "fragile.py"
     path.write_text("from supervised import app\n")

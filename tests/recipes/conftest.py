@@ -1,0 +1,17 @@
+"""Fixtures of the recipes' tests."""
+
+from __future__ import annotations
+
+import pytest
+import trustme
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """Chain, key and CA in one file."""
+    ca = trustme.CA()
+    issued = ca.issue_cert("localhost")
+    path = tmp_path / "certificate.pem"
+    issued.private_key_and_cert_chain_pem.write_to_path(path)
+    ca.cert_pem.write_to_path(path, append=True)
+    return path
