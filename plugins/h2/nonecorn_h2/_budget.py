@@ -79,7 +79,7 @@ class NoiseBudget:
         if self.left < self._size:
             self.left += _REQUEST
 
-    def data_sent(self) -> None:
-        """A DATA frame with something in it was sent."""
+    def data_sent(self, frames: int) -> None:
+        """So many DATA frames with something in them were sent."""
         if self.left < self._size:
-            self.left += _DATA
+            self.left += _DATA * frames

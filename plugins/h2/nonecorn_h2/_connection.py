@@ -100,6 +100,8 @@ class H2Connection(H2Life):
             exchange.expected = -1 if protocol else length
             exchange.heard_at = self.now()
             self.wake_at(self.after(self.limits.body_timeout))
+        if protocol:
+            exchange.incremental = True  # one tunnel does not wait for another to end
         if priority is not None or weight is not None or self.outbox.scheduler.early:
             self._schedule(exchange, priority, weight)
         if self._push:
@@ -140,6 +142,8 @@ class H2Connection(H2Life):
         self, exchange: H2Exchange, priority: tuple[int, bool] | None, weight: Weight | None
     ) -> None:
         """A client that says what it wants first: RFC 9218, or the weights of RFC 7540."""
+        # RFC 9218 section 7: what came before the request prevails over its field.
+        priority = self.outbox.scheduler.said_early(exchange.id) or priority
         if priority is None and weight is not None:
             exchange.scheduled = True
             self.outbox.scheduler.insert_weighted(exchange.id, *weight)
@@ -273,7 +277,21 @@ class H2Connection(H2Life):
                 return
         elif stream_id <= self.engine.last_id:
             return
+        elif stream_id & 1:
+            self._check_early(stream_id)
         self.outbox.scheduler.reprioritize(stream_id, *priority)
+
+    def _check_early(self, stream_id: int) -> None:
+        """RFC 9218 section 7.1: open streams, and idle ones that have a priority, are bounded
+        together.
+        """
+        engine = self.engine
+        scheduler = self.outbox.scheduler
+        scheduler.skip(engine.last_id)
+        if scheduler.said_early(stream_id) is None:
+            streams = len(engine.streams) - self._pushes + scheduler.early
+            if streams >= self._max_streams:
+                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "priority-update")
 
     def noise(self, units: int) -> None:
         """See `nonecorn_h2._engine.Receiver`."""

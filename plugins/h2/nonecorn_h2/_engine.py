@@ -170,8 +170,12 @@ class Engine(typing.Protocol):
         """Send HEADERS."""
         ...
 
-    def data(self, state: StreamState, data: bytes | memoryview, *, end: bool) -> None:
-        """Send one DATA frame; size and windows allow it, and are counted down here."""
+    def data(self, state: StreamState, data: bytes | memoryview, *, end: bool) -> int:
+        """Send DATA; the windows allow it, and are counted down here.
+
+        Returns:
+            How many frames it became.
+        """
         ...
 
     def push(self, state: StreamState, fields: list[Header]) -> int:

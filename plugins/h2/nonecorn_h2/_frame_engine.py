@@ -102,18 +102,35 @@ class FrameEngine(FrameControl):
         """See `Engine`."""
         self.fresh = False
         buffer = self._buffer
-        if buffer:
-            buffer += data
-            if len(buffer) < self._needed:
-                return
-            data = bytes(buffer)
-            buffer.clear()
-        position = 0
-        size = len(data)
-        if self._preface:
-            position = self._read_preface(data)
-        begin = position
         block = self._block
+        begin = position = 0
+        if buffer:
+            missing = self._needed - len(buffer)
+            if len(data) < missing:
+                buffer += data
+                return
+            if len(buffer) < f.HEADER_SIZE or len(data) == missing:
+                buffer += data
+                data = bytes(buffer)
+                buffer.clear()
+            else:
+                # Its frame alone is put together; what follows is read where it is.
+                buffer += data[:missing]
+                frame = bytes(buffer)
+                buffer.clear()
+                self._read_frames(frame, 0)
+                position = missing
+        elif self._preface:
+            begin = position = self._read_preface(data)
+        position = self._read_frames(data, position)
+        if position < len(data):
+            buffer += data[position:] if position else data
+        # Of an unfinished block every part is the same head, of which the first byte counts.
+        self.fresh = position > begin and (self._block is None or self._block is not block)
+
+    def _read_frames(self, data: bytes, position: int) -> int:
+        """Read the frames that are whole, and say in `partial` what is not."""
+        size = len(data)
         partial = IDLE
         while position < size:
             start = position + 9
@@ -142,11 +159,8 @@ class FrameEngine(FrameControl):
                 self._priority_update(stream_id & 0x7FFFFFFF, data[start:end])
             else:  # section 5.5
                 self._receiver.noise(budget.FRAME)
-        if position < size:
-            buffer += data[position:] if position else data
-        # Of an unfinished block every part is the same head, of which the first byte counts.
-        self.fresh = position > begin and (self._block is None or self._block is not block)
         self.partial = partial or (IN_HEAD if self._block is not None or not self.greeted else IDLE)
+        return position
 
     def _read_preface(self, data: bytes) -> int:
         """Section 3.4: returns how much of `data` belonged to it."""

@@ -2,10 +2,11 @@
 
 Everything that is sent ends up in the engine's `out`, and is written at the end of the tick in one
 piece. Body bytes that may leave at once, with nobody else waiting, go there directly, up to a
-batch. Others wait in their stream's queue, as the application gave them; `flush` takes them a chunk
+batch. Others wait in their stream's queue, as the application gave them; `flush` takes them a turn
 at a time from the stream that the scheduler names, while both windows allow it and the port takes
-more. So what is in the
-port's buffer is little, and a stream that comes later can still be sent first.
+more. So what is in the port's buffer is little, and a stream that comes later can still be sent
+first. A turn is a frame where streams alternate, and a few frames where they come one after the
+other.
 
 Waiting is bounded twice. A stream with more than `limits.send_buffer` in its queue makes its
 application wait. When the streams of a connection together have more than `[h2] send_buffer`,
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
     from nonecorn_h2._engine import Engine
     from nonecorn_h2._exchange import H2Exchange
 
-_CHUNK = 16384
+_TURN = 65536
 """Most of one stream's before the scheduler is asked again."""
+_SHORT_TURN = 16384
+"""The same where streams alternate."""
 _BATCH = 131072
 """Most that is joined for one write."""
 _LITTLE = 1024
@@ -113,14 +116,13 @@ class Outbox:
         elif (
             not self.queued
             and not self.paused
-            and self._direct < self._batch
-            and size <= _CHUNK
+            and self._direct + size <= self._batch
+            and (size <= _SHORT_TURN or (size <= _TURN and (end or _goes_on(exchange))))
             and size <= engine.window_out
             and size <= exchange.window_out
         ):
-            engine.data(exchange, data, end=end)
+            self._budget.data_sent(engine.data(exchange, data, end=end))
             self._direct += size
-            self._budget.data_sent()
             self.mark()
             if end:
                 exchange.all_sent()
@@ -210,9 +212,9 @@ class Outbox:
         engine = self._engine
         streams = engine.streams
         scheduler = self.scheduler
-        frame = min(_CHUNK, engine.frame_out)
         now = self._clock.now
         while room > 0 and engine.window_out > 0:
+            alternating = scheduler.alternates
             stream_id = scheduler.next()
             if stream_id is None:
                 return
@@ -221,12 +223,13 @@ class Outbox:
             if window <= 0:
                 scheduler.unready(stream_id)
                 continue
-            most = min(room, frame, window, engine.window_out)
+            turn = _SHORT_TURN if alternating else _TURN
+            most = min(room, turn, window, engine.window_out)
             queue = exchange.queue
             data = queue[0]
             size = len(data)
             if size > most:
-                view = memoryview(data)
+                view = data if data.__class__ is memoryview else memoryview(data)
                 data = view[:most]
                 queue[0] = view[most:]
                 size = most
@@ -235,18 +238,27 @@ class Outbox:
             exchange.queued -= size
             exchange.moved_at = now
             self.queued -= size
-            self._budget.data_sent()
-            room -= size + 9
-            if exchange.queued:
-                engine.data(exchange, data, end=False)
-            else:
+            left = exchange.queued
+            end = exchange.ends and not left
+            frames = engine.data(exchange, data, end=end and exchange.last_block is None)
+            self._budget.data_sent(frames)
+            room -= size + 9 * frames
+            if not left:
                 scheduler.unready(stream_id)
-                end = exchange.ends
-                engine.data(exchange, data, end=end and exchange.last_block is None)
                 if end or exchange.last_block is not None:
                     exchange.all_sent()
             if exchange.waiting is not None and exchange.queued * 4 <= self._stream_most:
                 exchange.unblock()
+
+
+def _goes_on(exchange: H2Exchange) -> bool:
+    """More body follows.
+
+    Where all of it is here, the end comes in a moment, and a large piece waits for that: then the
+    stream ends with the piece's last frame, and not with an empty one.
+    """
+    stream = exchange.stream
+    return stream is not None and stream.remaining != 0
 
 
 def _nowhere(data: bytes) -> None:

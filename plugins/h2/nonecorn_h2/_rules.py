@@ -142,7 +142,8 @@ def read_head(fields: Headers, limits: Limits, *, connect_protocol: bool) -> Hea
                 raise RemoteProtocolError(417, "expectation")
             expects = True
         elif name == b"priority":
-            before = priority or (3, False)
+            # A tunnel that does not say otherwise is incremental (RFC 9218 section 11).
+            before = priority or (3, b":protocol" in pseudo)
             priority = parse_priority(value, *before)
         else:
             raise StreamFault(_PROTOCOL, "connection-specific")

@@ -81,6 +81,31 @@ class Scheduler:
         """
         return len(self._early)
 
+    @property
+    def alternates(self) -> bool:
+        """Streams of one urgency take turns now: the next chunk may be another one's."""
+        if len(self._ready) < 2:
+            return False
+        for queue in self._queues:
+            if queue.shares:
+                return len(queue.shares) > 1 or _WEIGHTED in queue.shares
+        raise AssertionError  # pragma: no cover  # a ready stream is in a queue
+
+    def said_early(self, stream_id: int) -> tuple[int, bool] | None:
+        """What the PRIORITY_UPDATE for a stream that is not open yet said, if there was one."""
+        level = self._early.get(stream_id)
+        return None if level is None else (level >> 1, bool(level & 1))
+
+    def skip(self, stream_id: int) -> None:
+        """Streams up to this one, if they are not here, will not open any more.
+
+        Idle streams of lower numbers than an open one do not (RFC 9113 section 5.1.1), nor does one
+        that was refused.
+        """
+        early = self._early
+        for each in [each for each in early if each <= stream_id]:
+            del early[each]
+
     # Streams come, change and go ------------------------------------------------------------------
 
     def insert(
@@ -217,10 +242,8 @@ class Scheduler:
         early = self._early
         if not early:
             return None
-        level = early.pop(stream_id, None)
-        # Idle streams of lower numbers will not open any more (RFC 9113 section 5.1.1).
-        for each in [each for each in early if each < stream_id]:
-            del early[each]
+        level = early.get(stream_id)
+        self.skip(stream_id)
         return level
 
     def _insert_weighted(

@@ -366,6 +366,26 @@ def test_an_update_changes_the_order():
     assert found == sorted(found, reverse=True)
 
 
+def test_the_application_adds_to_an_update_that_came_before_the_request():
+    async def app(scope, receive, send):
+        own = [(b"priority", b"i")] if scope["path"] == "/first" else []
+        await respond(send, b"x" * 100_000, headers=own)
+
+    one = peer(app)
+    one.send(b"\x00\x00\x07\x10\x00\x00\x00\x00\x00\x00\x00\x00\x01u=6")
+    first = [*POST[:3], (b":path", b"/first"), (b"priority", b"u=0")]
+    one.send(
+        one.headers(1, first, end=True), one.headers(3, [*POST, (b"priority", b"u=5")], end=True)
+    )
+    exchange = one.port.protocol.engine.streams[1]
+    assert (exchange.urgency, exchange.incremental) == (6, True)
+    one.frames.clear()
+    one.send(*window(0, 200_000), *window(1, 100_000), *window(3, 100_000))
+    found = [frame.stream_id for frame in one.got(DataFrame)]
+    assert found == sorted(found, reverse=True)
+    assert set(found) == {1, 3}
+
+
 def test_the_application_has_the_last_word():
     async def app(scope, receive, send):
         own = [(b"priority", b"u=0")] if (b"priority", b"u=4") in scope["headers"] else []

@@ -14,9 +14,11 @@ from hyperframe.frame import (
 from nonecorn.spi import Limits
 from nonecorn.testing import Gate, MemoryRuntime, make_context
 from nonecorn.testing.apps import Chunks, IgnoresDisconnect, Recorder, hello, read_body, respond
-from nonecorn.testing.clients.h2_frames import POST, H2Frames
+from nonecorn.testing.clients.h2_frames import GET, POST, H2Frames
 from nonecorn_h2._connection import H2Connection
+from nonecorn_h2._frame_writer import FrameWriter
 from nonecorn_h2._settings import H2Settings
+from nonecorn_h2._stream_state import StreamState
 
 K = 1024
 
@@ -185,6 +187,37 @@ def test_frames_are_as_large_as_the_client_takes_and_fair():
     one = peer(Chunks([b"x" * 60000]))
     one.send(SettingsFrame(0, settings={5: 1 << 20}), one.headers(1, end=True))
     assert max(len(frame.data) for frame in one.got(DataFrame)) == 16384
+
+
+@pytest.mark.parametrize("size", [0, 1, 16384, 16385, 32768, 65536, 70000])
+def test_data_is_cut_into_frames_that_every_client_takes(size):
+    writer = FrameWriter()
+    state = StreamState(1, 0, 100_000, ended=True)
+    count = writer.data(state, b"x" * size, end=True)
+    sizes = [len(part) for part in writer.out[1::2]]
+    assert count == len(sizes) == max(1, -(-size // 16384))
+    assert sum(sizes) == size
+    assert max(sizes) <= 16384
+    assert [header[4] for header in writer.out[::2]] == [0] * (count - 1) + [1]
+    assert (state.window_out, writer.window_out) == (100_000 - size, 65535 - size)
+
+
+def test_an_urgent_response_waits_for_no_more_than_a_turn():
+    one = peer(Chunks([b"x" * 1000 * K]))
+    one.send(WindowUpdateFrame(0, window_increment=1 << 24))
+    one.send(one.headers(1, end=True), WindowUpdateFrame(1, window_increment=64 * K))
+    one.frames.clear()
+    one.port.block()
+    one.send(WindowUpdateFrame(1, window_increment=1 << 20))
+    assert one.port.protocol.outbox.paused
+    before = one.port.buffered()
+    assert 0 < before <= 65 * K
+    one.send(one.headers(3, [*GET, (b"priority", b"u=0")], end=True))
+    one.port.drain()
+    one.read()
+    streams = [frame.stream_id for frame in one.got(DataFrame)]
+    assert streams.index(3) <= 4
+    assert streams[streams.index(3) :][:3] == [3, 3, 3]
 
 
 def test_a_stream_without_window_delays_no_other():

@@ -8,7 +8,7 @@ import pytest
 from hyperframe.frame import PingFrame, RstStreamFrame, SettingsFrame
 
 from nonecorn.testing import MemoryRuntime, make_context
-from nonecorn.testing.apps import hello, never_responds
+from nonecorn.testing.apps import echo, hello, never_responds
 from nonecorn.testing.clients.h2_frames import GET, POST, PREFACE, H2Frames
 from nonecorn_h2._connection import H2Connection
 
@@ -190,6 +190,22 @@ def test_settings_and_pings_are_answered_in_order():
     assert kinds == [
         ("PingFrame", b"01234567"), ("SettingsFrame", b""), ("PingFrame", b"76543210"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", [1, 7, 8, 9, 10, 100, 1000, 16393, 16394, 40000])
+def test_however_bytes_are_cut_frames_are_the_same(piece):
+    one = peer(echo)
+    one.send(settings((4, 1 << 20)), frame(8, 0, 0, struct.pack(">I", 1 << 20)))
+    body = [bytes([number]) * size for number, size in enumerate((16384, 0, 1, 9, 16384, 300))]
+    wire = OPEN + b"".join(frame(0, 0, 1, part) for part in body) + frame(0, 1, 1)
+    wire += frame(1, 0x5, 3, BLOCK) + frame(6, 0, 0, b"the last")
+    for start in range(0, len(wire), piece):
+        one.send(wire[start : start + piece])
+    assert one.body(1) == b"".join(body)
+    assert one.status(3) == 200
+    assert [ping.opaque_data for ping in one.got(PingFrame)] == [b"the last"]
+    assert one.port.protocol.engine.partial == 0
+    assert not one.goaways
 
 
 def test_a_block_in_many_parts_is_one_request():

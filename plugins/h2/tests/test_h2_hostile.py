@@ -41,9 +41,10 @@ class Counted:
         await self.app(scope, receive, send)
 
 
-def peer(app=never_responds, **context) -> H2Frames:
+def peer(app=never_responds, *, max_streams: int = 100, **context) -> H2Frames:
     runtime = MemoryRuntime()
-    made = make_context(app, runtime, settings=(H2Settings(noise=NOISE),), **context)
+    settings = (H2Settings(noise=NOISE, max_streams=max_streams),)
+    made = make_context(app, runtime, settings=settings, **context)
     found = H2Frames(lambda port: H2Connection(made, port), runtime)
     found.greet()
     return found
@@ -198,6 +199,32 @@ def test_honest_work_gives_back():
     assert one.port.protocol.budget.left == NOISE
 
 
+def early(*streams: int) -> bytes:
+    """PRIORITY_UPDATE frames for streams."""
+    head = b"\x00\x00\x07\x10" + bytes(5)
+    return b"".join(head + stream.to_bytes(4, "big") + b"u=1" for stream in streams)
+
+
+def test_priorities_for_more_streams_than_may_be_open_end_the_connection():
+    one = peer(never_responds, max_streams=5)
+    one.send(one.headers(1, end=True), one.headers(3, end=True), early(1, 3, 5, 7, 9, 9, 5))
+    assert not one.goaways
+    one.send(early(11))
+    assert one.goaways == [(3, 1)]
+
+
+def test_priorities_for_streams_that_opened_or_never_will_do_not_count():
+    one = peer(hello, max_streams=2)
+    for stream in range(1, 41, 4):
+        malformed = [*POST[:1], *POST]
+        one.send(early(stream, stream + 2), one.headers(stream + 2, malformed, end=True))
+    assert not one.goaways
+    one.send(early(43, 45))
+    assert not one.goaways
+    one.send(early(47))
+    assert [code for _, code in one.goaways] == [1]
+
+
 def test_a_long_download_with_a_window_update_for_each_frame_is_honest():
     one = peer(Chunks([b"x" * 16384] * 500))
     one.send(one.headers(1, end=True))
@@ -291,8 +318,11 @@ def test_time_does_not_overfill_a_budget():
 def test_work_refills_a_budget_up_to_its_size():
     noise = NoiseBudget(Clock(), 10)
     noise.spend(10)
-    noise.data_sent()
+    noise.data_sent(1)
     noise.request_served()
+    assert repr(noise) == "<NoiseBudget 6 of 10>"
+    noise.spend(6)
+    noise.data_sent(3)
     assert repr(noise) == "<NoiseBudget 6 of 10>"
     for _ in range(10):
         noise.request_served()

@@ -115,6 +115,28 @@ def test_extended_connect_opens_a_tunnel():
     assert (response.body, response.complete) == (b"HELLO!", True)
 
 
+def test_tunnels_are_incremental_unless_the_client_says_otherwise():
+    both, made = tunnels()
+    for value in (None, "u=1", "i=?0", "u=5, i=?0"):
+        fields = CONNECT if value is None else [*CONNECT, ("priority", value)]
+        both.client.request("CONNECT", "/", fields, end=False)
+    both.pump()
+    found = [(tunnel.exchange.urgency, tunnel.exchange.incremental) for tunnel in made]
+    assert found == [(3, True), (1, True), (3, False), (5, False)]
+
+
+def test_tunnels_take_turns():
+    both, made = tunnels()
+    first, second = (both.client.request("CONNECT", "/", CONNECT, end=False) for _ in range(2))
+    both.pump()
+    both.client.credit = False
+    for tunnel in made:
+        tunnel.exchange.body(tunnel, b"x" * 100_000, False)
+    both.pump()
+    assert len(first.body) + len(second.body) == 65535
+    assert 0 <= len(first.body) - len(second.body) <= 16384
+
+
 def test_a_protocol_that_nobody_serves_is_501():
     both, made = tunnels()
     response = both.client.request("CONNECT", "/", [CONNECT[0], (":protocol", "telepathy")])

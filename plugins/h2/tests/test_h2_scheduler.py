@@ -218,6 +218,37 @@ def test_streams_need_not_be_inserted_in_the_order_of_their_requests() -> None:
     assert drain(scheduler) == [1, 3]
 
 
+def test_what_an_update_before_the_request_said_is_told() -> None:
+    scheduler = Scheduler()
+    scheduler.reprioritize(3, 6, True)
+    assert scheduler.said_early(1) is None
+    assert scheduler.said_early(3) == (6, True)
+    scheduler.insert(3)
+    assert scheduler.said_early(3) is None
+
+
+def test_streams_that_were_refused_are_forgotten() -> None:
+    scheduler = Scheduler()
+    for stream_id in (1, 3, 7):
+        scheduler.reprioritize(stream_id, 0, False)
+    scheduler.skip(3)
+    assert scheduler.early == 1
+
+
+def test_streams_alternate_where_one_urgency_has_shares() -> None:
+    assert not Scheduler().alternates
+    assert not ready((1, 3, True)).alternates
+    assert not ready((1, 3, False), (3, 3, False)).alternates
+    assert not ready((1, 2, True), (3, 3, True)).alternates
+    assert ready((1, 3, True), (3, 3, True)).alternates
+    assert ready((1, 3, False), (3, 3, True)).alternates
+    weighted = Scheduler()
+    for stream_id in (1, 3):
+        weighted.insert_weighted(stream_id, 0, 16, False)
+        weighted.ready(stream_id)
+    assert weighted.alternates
+
+
 def test_pushed_streams_leave_idle_ones_idle() -> None:
     scheduler = Scheduler()
     scheduler.insert(1)
