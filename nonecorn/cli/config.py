@@ -6,7 +6,7 @@ import json
 
 import click
 
-from nonecorn.cli.serve import importable_from, need_app
+from nonecorn.cli.serve import need_app
 from nonecorn.cli.settings import SettingsCommand, config_of, plan_of, prepared
 
 
@@ -25,9 +25,14 @@ def _show(*, origin: bool, as_json: bool) -> None:
 def _check(*, import_app: bool) -> None:
     ctx = click.get_current_context()
     plan = plan_of(ctx)
+    from nonecorn.builtin.logs import setup_logging  # noqa: PLC0415
+    from nonecorn.serving.contexts import app_context, load_tls  # noqa: PLC0415
+
+    setup_logging(plan.server)
+    load_tls(plan)  # what serves, but is probably not meant so, goes to the log, as it would there
     if import_app:
         from nonecorn.serving.application import load_application  # noqa: PLC0415
-        from nonecorn.serving.contexts import app_context  # noqa: PLC0415
+        from nonecorn.serving.imports import importable_from  # noqa: PLC0415
 
         need_app(plan, ctx)
         importable_from(plan.server.app_dir)

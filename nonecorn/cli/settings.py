@@ -39,9 +39,10 @@ class Prepared:
 
     Attributes:
         options: Options by section, made once.
+        arguments: The command line that was looked at.
     """
 
-    __slots__ = ("error", "options", "plugins", "scan", "tables")
+    __slots__ = ("arguments", "error", "options", "plugins", "scan", "tables")
 
     def __init__(
         self,
@@ -56,6 +57,7 @@ class Prepared:
         self.scan = scan
         self.plugins = plugins
         self.error = error
+        self.arguments: tuple[str, ...] = ()
         self.options: dict[str, list[SettingOption]] = {}
         for heading, settings in tables.sections():
             found = [
@@ -112,7 +114,9 @@ class SettingsCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Load the plugins that the arguments ask for, then parse."""
-        ctx.meta[_KEY] = _prepare(args, self._only, lenient=ctx.resilient_parsing)
+        found = _prepare(args, self._only, lenient=ctx.resilient_parsing)
+        found.arguments = tuple(args)
+        ctx.meta[_KEY] = found
         return super().parse_args(ctx, args)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:

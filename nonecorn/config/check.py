@@ -76,6 +76,9 @@ def _files(config: Config) -> Iterator[str]:
             yield f"{_at(config, name)}: {path}: there is no such directory"
     if not Path(server.app_dir).is_dir():
         yield f"{_at(config, 'app_dir')}: {server.app_dir}: there is no such directory"
+    for path in server.reload_dir:
+        if not Path(path).is_dir():
+            yield f"{_at(config, 'reload_dir')}: {path}: there is no such directory"
 
 
 def _values(config: Config) -> Iterator[str]:

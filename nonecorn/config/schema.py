@@ -16,6 +16,7 @@ SECTIONS: Final = {
     "certfile": "TLS",
     "worker": "Runtime and plugins",
     "workers": "Processes",
+    "reload": "Development",
     "pid": "Start and stop",
     "server_header": "Responses",
     "access_log": "Logging",
@@ -59,6 +60,11 @@ class ServerSettings(Settings):
         (), help="Address to serve without TLS beside those with it."
     )
     quic_bind: tuple[str, ...] = setting((), help="Address to serve over QUIC.")
+    health_bind: tuple[str, ...] = setting(
+        (),
+        help="Address that answers /livez, /readyz and /metrics, without TLS and for those who "
+        "look after the server only; the application is not reached there.",
+    )
     backlog: int = setting(2048, help="Connections that may wait to be accepted.", minimum=1)
     reuse_port: Literal["auto", "on", "off"] = setting(
         "auto",
@@ -186,6 +192,30 @@ class ServerSettings(Settings):
         minimum=0,
     )
 
+    # Development
+    reload: bool = setting(
+        False, help="Start the application anew when a file changes; with one worker."
+    )
+    reload_dir: tuple[str, ...] = setting(
+        (),
+        help="Directory to watch; by default app_dir, and the directory of APP where that is a "
+        "file.",
+        is_path=True,
+    )
+    reload_include: tuple[str, ...] = setting(
+        (),
+        help="Files to watch besides Python's: a name with wildcards, or with a slash a path from "
+        "the watched directory; of a directory, all that is in it.",
+    )
+    reload_exclude: tuple[str, ...] = setting(
+        (), help="Files and directories not to watch, likewise; it wins over reload_include."
+    )
+    reload_watcher: Literal["auto", "watchfiles", "polling"] = setting(
+        "auto",
+        help="What tells of changes: watchfiles (in nonecorn[reload]), or looking at every file "
+        "again and again; auto takes watchfiles where it is installed and can do it.",
+    )
+
     # Start and stop
     pid: str | None = setting(None, help="File to write the process ID to.", is_path=True)
     user: str | None = setting(
@@ -197,6 +227,14 @@ class ServerSettings(Settings):
     )
     graceful_timeout: float = setting(
         10.0, help="Time for open requests at shutdown.", unit=Unit.SECONDS, minimum=0
+    )
+    drain_delay: float = setting(
+        0.0,
+        help="Time between the moment that /readyz says no and the end of accepting: what load "
+        "balancers need to notice. Idle connections are then left to their clients for as long as "
+        "keep_alive_timeout.",
+        unit=Unit.SECONDS,
+        minimum=0,
     )
     drain: Literal["notify", "wait", "cancel"] = setting(
         "notify",

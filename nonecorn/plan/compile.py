@@ -171,16 +171,20 @@ class _Compiler:
             *(("bind", address, server.certfile is not None) for address in server.bind),
             *(("insecure_bind", address, False) for address in server.insecure_bind),
             *(("quic_bind", address, True) for address in server.quic_bind),
+            *(("health_bind", address, False) for address in server.health_bind),
         ]
         return tuple(
             ListenerPlan(
-                address=address, transport=self.transport(registry, option, address), tls=tls
+                address=address,
+                transport=self.transport(registry, option, address),
+                tls=tls,
+                health=option == "health_bind",
             )
             for option, address, tls in wanted
         )
 
     def transport(self, registry: Registry, option: str, address: str) -> TransportSpec:
-        served = "bind" if option == "insecure_bind" else option
+        served = "bind" if option in ("insecure_bind", "health_bind") else option
         takers = [
             entry
             for entry in registry.transports

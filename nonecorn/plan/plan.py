@@ -33,11 +33,13 @@ class ListenerPlan:
         address: As configured.
         transport: Who binds it.
         tls: Connections are TLS.
+        health: They are for those who look after the server, not for the application.
     """
 
     address: str
     transport: TransportSpec
     tls: bool
+    health: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +87,11 @@ class Plan:
         found = self.settings[""]
         assert isinstance(found, ServerSettings)  # the kernel's own table
         return found
+
+    @property
+    def health(self) -> bool:
+        """Somebody may ask how the server is."""
+        return any(listener.health for listener in self.listeners)
 
     @property
     def limits(self) -> Limits:

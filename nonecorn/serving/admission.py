@@ -30,6 +30,11 @@ class RequestQueue:
     def __repr__(self) -> str:
         return f"<RequestQueue active={self._active}/{self._limit} waiting={len(self._waiting)}>"
 
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        return len(self._waiting)
+
     async def enter(self) -> bool:
         """See `nonecorn.spi.Admission`."""
         if self._active < self._limit:

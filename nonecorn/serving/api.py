@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nonecorn.builtin.logs import setup_logging
 from nonecorn.serving.application import load_application
 from nonecorn.serving.banner import announce
 from nonecorn.serving.bindings import Bindings
-from nonecorn.serving.contexts import app_context
+from nonecorn.serving.contexts import app_context, load_tls
 from nonecorn.serving.host import EXIT_CLEAN, Host
+from nonecorn.serving.imports import importable_from
 from nonecorn.serving.last_resort import end_process
 from nonecorn.serving.pid_file import pid_file
+from nonecorn.serving.privileges import apply_umask, become, identity_of
+from nonecorn.serving.service_manager import ServiceManager
 from nonecorn.serving.signals import StopSignals
-from nonecorn.spi import NonecornError, StartupError
+from nonecorn.serving.upkeep import keep_up
+from nonecorn.spi import ConfigError, NonecornError, StartupError
 
 if TYPE_CHECKING:
     from nonecorn.config import Config
@@ -27,10 +31,11 @@ if TYPE_CHECKING:
 
 
 def run(app: object | None = None, config: object | None = None, **settings: Any) -> int:
-    """Serve an application in this process, until a signal or Ctrl+C.
+    """Serve an application, until a signal or Ctrl+C: in this process, or with `workers`.
 
     Args:
-        app: The application, or its import string; None where the configuration names it.
+        app: The application, or its import string; None where the configuration names it. Workers
+            are processes of their own, and need the import string; so does `reload`.
         config: A TOML or Python file's path, a mapping, a module or object, or a `Config`.
         **settings: Settings that win over `config`, such as `bind="0.0.0.0:8000"` or
             `limits={"body_size": "1MiB"}`.
@@ -41,8 +46,29 @@ def run(app: object | None = None, config: object | None = None, **settings: Any
     Raises:
         NonecornError: It cannot start; `exit_code` says what a command would exit with.
     """
+    names = set(os.environ)
     plan, target = _plan(app, config, settings)
-    return serve_plan(plan, app=target)
+    if not plan.server.workers and not plan.server.reload:
+        if target is None:
+            importable_from(plan.server.app_dir)
+        return serve_plan(plan, app=target)
+    if target is not None:
+        message = (
+            "workers import the application by themselves: give nonecorn.run() its import string, "
+            f"'module:attribute', instead of {target!r}"
+        )
+        raise ConfigError(message)
+    from nonecorn.supervisor.replan import Replan  # noqa: PLC0415  # only with workers
+
+    added = set(os.environ) - names
+    replan = Replan(lambda: _plan(app, config, settings)[0], added)
+    if plan.server.reload:
+        from nonecorn.reload import develop  # noqa: PLC0415
+
+        return develop(plan, replan=replan, config=config)
+    from nonecorn.supervisor import supervise  # noqa: PLC0415
+
+    return supervise(plan, replan=replan)
 
 
 async def serve(
@@ -74,7 +100,9 @@ async def serve(
     plan, target = _plan(app, config, settings, running=True)
     worker: Worker = plan.worker.worker.load()(plan.settings)
     setup_logging(plan.server)
+    _refuse_process_settings(plan)
     if target is None:
+        importable_from(plan.server.app_dir)
         target = load_application(plan, app_context(plan))
     with Bindings() as bindings:
         bindings.bind(plan)
@@ -84,7 +112,8 @@ async def serve(
             target,
             trigger=shutdown_trigger,
             ready=_when_ready(plan, bindings, ready, signals=False),
-            stopping=bindings.close,
+            stopping=bindings.refuse,
+            drain_delay=plan.server.drain_delay,
         )
         with pid_file(plan.server.pid):
             async with worker.attach() as runtime:
@@ -120,23 +149,42 @@ def serve_plan(
     Raises:
         NonecornError: It cannot start.
     """
+    _refuse_workers(plan, "this serves in one process")
     setup_logging(plan.server)
-    if app is None:
-        app = load_application(plan, app_context(plan))
+    identity = identity_of(plan.server)
+    apply_umask(plan.server)
     worker: Worker = plan.worker.worker.load()(plan.settings)
     held = StopSignals(active=signals)
+    manager = ServiceManager.from_environment() if held.active else ServiceManager()
     with held, Bindings() as bindings:
         bindings.bind(plan)
-        host = Host(
-            plan,
-            bindings,
-            app,
-            signals=held.active,
-            trigger=trigger,
-            ready=_when_ready(plan, bindings, ready, signals=held.active),
-            stopping=bindings.close,
-        )
-        with pid_file(plan.server.pid) as remove_pid_file:
+        owner = None if identity is None else identity.user
+        with pid_file(plan.server.pid, owner=owner) as remove_pid_file:
+            tls = load_tls(plan)  # keys may be root's alone
+            become(identity)
+            if app is None:
+                held.code = EXIT_CLEAN  # a signal now ends what only begins
+                try:
+                    app = load_application(plan, app_context(plan))
+                finally:
+                    held.code = None
+
+            def stopping() -> None:
+                manager.stopping("waiting for open requests")
+                bindings.refuse()
+
+            on_ready = _when_ready(plan, bindings, ready, signals=held.active, manager=manager)
+            host = Host(
+                plan,
+                bindings,
+                app,
+                tls=tls,
+                signals=held.active,
+                trigger=trigger,
+                ready=on_ready,
+                stopping=stopping,
+                drain_delay=plan.server.drain_delay,
+            )
 
             def tidy() -> None:
                 remove_pid_file()
@@ -146,12 +194,16 @@ def serve_plan(
                 if on_runtime is not None:
                     on_runtime(runtime, host)
                 code, message = 1, ""
+                watch = manager.watch(runtime)
+                if held.active:
+                    keep_up(runtime, host)
                 try:
                     code = await host.main(runtime)
                 except NonecornError as error:
                     code, message = error.exit_code, str(error)
                     raise
                 finally:
+                    watch.cancel()
                     held.code = code
                     if own_process and code != EXIT_CLEAN:
                         end_process(code, tidy, message)
@@ -161,15 +213,40 @@ def serve_plan(
             return worker.run(main, debug=plan.server.debug)
 
 
+def _refuse_workers(plan: Plan, reason: str) -> None:
+    if plan.server.workers:
+        message = f"workers: {reason}: use 'nonecorn serve' or nonecorn.run(), or set it to 0"
+        raise ConfigError(message)
+    if plan.server.reload:
+        message = f"reload: {reason}: use 'nonecorn serve' or nonecorn.run(), or leave it out"
+        raise ConfigError(message)
+
+
+def _refuse_process_settings(plan: Plan) -> None:
+    """Who calls `serve` owns the process.
+
+    Raises:
+        ConfigError: A setting would change more of it than the server, or needs others.
+    """
+    _refuse_workers(plan, "nonecorn.serve() serves on the loop that it is called on")
+    for name in ("user", "group", "umask"):
+        if getattr(plan.server, name) is not None:
+            message = f"{name}: nonecorn.serve() leaves the process as it is: change it before"
+            raise ConfigError(message)
+
+
 def _when_ready(
     plan: Plan,
     bindings: Bindings,
     ready: Callable[[list[str]], None] | None,
     *,
     signals: bool,
+    manager: ServiceManager | None = None,
 ) -> Callable[[], None]:
     def on_ready() -> None:
         announce(plan, bindings, signals=signals)
+        if manager is not None:
+            manager.ready(f"serving on {' '.join(bindings.urls)}")
         if ready is not None:
             ready(bindings.urls)
 
@@ -196,9 +273,6 @@ def _plan(
     if running:
         configuration = _on_running_worker(configuration, plugins)
     plan = compile_plan(configuration, plugins)
-    app_dir = str(Path(plan.server.app_dir).resolve())
-    if (app is None or isinstance(app, str)) and app_dir not in sys.path:
-        sys.path.insert(0, app_dir)
     return plan, None if isinstance(app, str) else app
 
 

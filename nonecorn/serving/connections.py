@@ -29,12 +29,14 @@ class Connections:
 
     Attributes:
         open: Connections now.
+        ending: New ones are told at once to end: they were in the loop's hands when the listeners
+            were closed.
         emptied: Set when the last one has gone, where somebody waits for that.
     """
 
     __slots__ = (
         "_limits", "_listenings", "_log", "_observers", "_paused", "_runtime", "_warned",
-        "emptied", "open",
+        "emptied", "ending", "open",
     )  # fmt: skip
 
     def __init__(self, runtime: Runtime, limits: Limits, observers: Observers) -> None:
@@ -46,6 +48,7 @@ class Connections:
         self._paused = False
         self._warned = -_SILENCE
         self.open = 0
+        self.ending = False
         self.emptied: Waiter | None = None
 
     def __repr__(self) -> str:
@@ -58,7 +61,7 @@ class Connections:
         context: Context,
         first: Callable[[Context, Port], Protocol],
         backlog: int,
-    ) -> None:
+    ) -> Listening:
         """Accept from a socket.
 
         Args:
@@ -66,6 +69,9 @@ class Connections:
             context: The listener's.
             first: Makes a connection's first protocol.
             backlog: Length of the socket's queue.
+
+        Returns:
+            What `close_listener` takes.
         """
         observers = self._observers
         most = self._limits.connections
@@ -79,16 +85,23 @@ class Connections:
             for observe in observers.connection_opened:
                 observe(port)
             protocol = first(context, port)
-            if context.draining:
-                # It was in the loop's hands already when the listeners were closed.
+            if self.ending:
                 protocol.shutdown()
             return protocol
 
-        self._listenings.append(
-            await self._runtime.listen(
-                sock, accept, backlog=backlog, send_buffer=self._limits.send_buffer
-            )
+        listening = await self._runtime.listen(
+            sock, accept, backlog=backlog, send_buffer=self._limits.send_buffer
         )
+        self._listenings.append(listening)
+        if self._paused:
+            listening.pause()
+        return listening
+
+    def close_listener(self, listening: Listening) -> None:
+        """Accept no more from one of the sockets. Idempotent."""
+        if listening in self._listenings:
+            self._listenings.remove(listening)
+            listening.close()
 
     def close_listeners(self) -> None:
         """Accept no more; what is open stays. Idempotent."""

@@ -13,7 +13,7 @@ from nonecorn.serving.admission import RequestQueue
 from nonecorn.spi import AppContext, ASGIApp, Context, Header, Kind, Observers
 
 if TYPE_CHECKING:
-    from nonecorn.builtin.tls.context import ServerTLS
+    from nonecorn.builtin.tls.server import ServerTLS
     from nonecorn.plan import Plan
     from nonecorn.spi import ProtocolFactory, ProtocolUpgrade, Runtime, Stream, StreamFactory
 
@@ -54,9 +54,14 @@ def load_negotiable(plan: Plan) -> Negotiable:
 class Contexts:
     """The contexts of one worker: clear and TLS listeners differ in little, and share what
     counts.
+
+    Attributes:
+        clear: Of listeners without TLS.
+        secure: Of those with it.
+        queue: Where requests wait for a place; None where their number has no bound.
     """
 
-    __slots__ = ("clear", "secure")
+    __slots__ = ("clear", "queue", "secure")
 
     def __init__(
         self,
@@ -66,9 +71,15 @@ class Contexts:
         app: ASGIApp,
         observers: Observers,
         state: dict[str, Any] | None,
+        tls: ServerTLS | None = None,
     ) -> None:
         limits = plan.limits
         running: set[Stream] = set()
+        self.queue = (
+            RequestQueue(runtime, limits.concurrency, limits.queue_timeout)
+            if limits.concurrency
+            else None
+        )
         shared: dict[str, Any] = {
             "app": app,
             "runtime": runtime,
@@ -86,12 +97,10 @@ class Contexts:
             "observers": observers,
             "running": running,
             "log": logging.getLogger("nonecorn.error"),
-            "admission": RequestQueue(runtime, limits.concurrency, limits.queue_timeout)
-            if limits.concurrency
-            else None,
+            "admission": self.queue,
         }
         self.clear = Context(scheme="http", prefaces=negotiable.prefaces, **shared)
-        self.secure = Context(scheme="https", **shared)
+        self.secure = Context(scheme="https", tls=tls, **shared)
 
     def __repr__(self) -> str:
         return f"<Contexts {self.clear!r} {self.secure!r}>"
@@ -124,7 +133,7 @@ def load_tls(plan: Plan) -> ServerTLS | None:
     """
     if not any(listener.tls for listener in plan.listeners):
         return None
-    from nonecorn.builtin.tls.context import server_tls  # noqa: PLC0415  # imports ssl: only where needed
+    from nonecorn.builtin.tls.server import ServerTLS  # noqa: PLC0415  # imports ssl: only where needed
 
     offer = [alpn for spec in plan.protocols if spec.kind is Kind.STREAM for alpn in spec.alpn]
-    return server_tls(plan.server, offer)
+    return ServerTLS(plan.server, offer)

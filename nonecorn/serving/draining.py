@@ -1,14 +1,23 @@
-"""How a worker's requests end: finished, if they have the time, and cut off otherwise."""
+"""How a worker's requests end: finished, if they have the time, and cut off otherwise.
+
+A server that stops closes idle connections at once. A worker that another one replaces lets them
+linger: a client that was about to send its next request on one would otherwise lose it. What comes
+meanwhile is served, and answered with `Connection: close`; what stays silent is closed after a
+while, as any idle connection is.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
+
+from nonecorn.serving.load import Load
 
 if TYPE_CHECKING:
     from nonecorn.serving.connections import Connections
     from nonecorn.serving.contexts import Contexts
-    from nonecorn.spi import Runtime
+    from nonecorn.spi import Port, Runtime
 
 _CANCELLING = 1.0
 """Seconds that cancelled applications have to clean up, and aborted connections to close."""
@@ -23,30 +32,58 @@ class Draining:
         runtime: The worker's.
         contexts: Say which applications run.
         connections: Say when the last has gone.
+        apart: Connections that are no clients': nobody waits for them, and they stay.
     """
 
-    __slots__ = ("_connections", "_contexts", "_hurried", "_log", "_runtime")
+    __slots__ = (
+        "_apart", "_connections", "_contexts", "_hurried", "_lingering", "_log", "_runtime",
+    )  # fmt: skip
 
-    def __init__(self, runtime: Runtime, contexts: Contexts, connections: Connections) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        contexts: Contexts,
+        connections: Connections,
+        apart: Collection[Port] = (),
+    ) -> None:
+        self._apart = apart
         self._runtime = runtime
         self._contexts = contexts
         self._connections = connections
         self._hurried = False
+        self._lingering = False
         self._log = logging.getLogger("nonecorn.error")
 
     def __repr__(self) -> str:
         return f"<Draining {len(self._contexts.running)} requests, {self._connections!r}>"
 
-    async def run(self, timeout: float) -> bool:
+    @property
+    def load(self) -> Load:
+        """What there is to do."""
+        queue = self._contexts.queue
+        return Load(
+            connections=self._connections.open,
+            requests=len(self._contexts.running),
+            waiting=0 if queue is None else queue.waiting,
+        )
+
+    @property
+    def _ports(self) -> list[Port]:
+        """Clients' connections."""
+        return [port for port in self._runtime.ports if port not in self._apart]
+
+    async def run(self, timeout: float, linger: float = 0.0) -> bool:
         """Take nothing new, let requests finish, and cut off those that do not.
 
         Args:
             timeout: Seconds for them to finish.
+            linger: Seconds that idle connections stay open first; half of `timeout` at most.
 
         Returns:
             Whether all did.
         """
         runtime, running = self._runtime, self._contexts.running
+        deadline = runtime.time() + timeout
         self._contexts.drain()
         self._connections.close_listeners()
         for stream in list(running):
@@ -54,16 +91,19 @@ class Draining:
                 stream.shutdown()
             except Exception:  # noqa: BLE001  # logged
                 self._log.exception("%r raised at shutdown", stream)
-        for port in list(runtime.ports):
+        if linger:
+            await self._linger(min(linger, timeout / 2))
+        self._connections.ending = True
+        for port in self._ports:
             try:
                 port.protocol.shutdown()
             except Exception:  # noqa: BLE001  # logged
                 self._log.exception("%r raised at shutdown; its connection is aborted", port)
                 port.abort()
         if running:
-            self._log.info("stopping: %d requests have %g s to finish", len(running), timeout)
-        deadline = runtime.time() + timeout
-        while runtime.ports or running:
+            left = max(0.0, deadline - runtime.time())
+            self._log.info("stopping: %d requests have %.3g s to finish", len(running), left)
+        while self._ports or running:
             left = deadline - runtime.time()
             if self._hurried or left <= 0:
                 await self._cut_and_wait()
@@ -71,11 +111,16 @@ class Draining:
             await self._pass(min(_LOOK, left))
         return True
 
+    def settle(self) -> None:
+        """Do not let idle connections linger any longer."""
+        self._lingering = False
+        self._look_now()
+
     def hurry(self) -> None:
         """Do not wait for requests any longer."""
         self._hurried = True
-        if self._connections.emptied is not None:
-            self._connections.emptied.set()
+        self._lingering = False
+        self._look_now()
 
     def cut(self) -> int:
         """Cancel every application. Returns how many there were."""
@@ -85,17 +130,33 @@ class Draining:
                 stream.job.cancel()
         return len(running)
 
+    async def _linger(self, seconds: float) -> None:
+        """Serve those who come once more, until they are silent.
+
+        One look at least: connections that the loop has accepted may not be ports yet.
+        """
+        runtime, running = self._runtime, self._contexts.running
+        until = runtime.time() + seconds
+        self._lingering = not self._hurried
+        await self._pass(min(_LOOK, seconds))
+        while self._lingering and (self._ports or running) and runtime.time() < until:
+            await self._pass(min(_LOOK, until - runtime.time()))
+
+    def _look_now(self) -> None:
+        if self._connections.emptied is not None:
+            self._connections.emptied.set()
+
     async def _cut_and_wait(self) -> None:
         runtime, running = self._runtime, self._contexts.running
-        connections = len(runtime.ports)
+        connections = len(self._ports)
         self._log.warning("%d requests and %d connections were cut off", self.cut(), connections)
         deadline = runtime.time() + _CANCELLING
         while running and runtime.time() < deadline:
             await self._pass(_LOOK)
-        for port in list(runtime.ports):
+        for port in self._ports:
             port.abort()
         deadline = runtime.time() + _CANCELLING
-        while runtime.ports and runtime.time() < deadline:
+        while self._ports and runtime.time() < deadline:
             await self._pass(_LOOK)
 
     async def _pass(self, seconds: float) -> None:

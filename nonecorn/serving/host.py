@@ -1,11 +1,15 @@
 """What one worker does, from start-up to exit, on any runtime.
 
     load ─► lifespan start-up ─► listen ─► ready … stop asked ─► draining:
+      0. not ready any more, says `health_bind`; `drain_delay` passes
       1. listeners closed: new clients are refused, not kept waiting
       2. every connection told (`Protocol.shutdown`); idle ones close at once
       3. up to `graceful_timeout` for requests under way
       4. what still runs is cancelled, what is still open aborted
       5. lifespan shutdown ─► exit code
+
+A worker that another one replaces (`retire`) gives clients time to come once more before step 2:
+see `Draining`. So does one with a `drain_delay`, behind a load balancer that is.
 
 Asked once more, it skips what is left of 3, or of 5. Asked while the application starts, it
 abandons that. An application that was started is shut down whatever happens, unless the task
@@ -14,23 +18,34 @@ itself is cancelled. The order is written here once, so that all runtimes keep i
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+import math
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from nonecorn.builtin.lifespan import Lifespan
+from nonecorn.serving.adoption import Adoption
 from nonecorn.serving.application import wrap_application
 from nonecorn.serving.connections import Connections
 from nonecorn.serving.contexts import Contexts, app_context, load_negotiable, load_tls
 from nonecorn.serving.draining import Draining
+from nonecorn.serving.load import Load, RequestCounts
 from nonecorn.serving.negotiate import PrefaceSniffer
 from nonecorn.serving.observers import compile_observers
+from nonecorn.serving.reopening import reopen_log_files
+from nonecorn.serving.request_limit import RequestLimit, drawn_limit
 from nonecorn.spi import LifespanError
 
 if TYPE_CHECKING:
+    from nonecorn.builtin.tls.server import ServerTLS
+    from nonecorn.builtin.tls.watch import CertificateWatch
     from nonecorn.plan import Plan
-    from nonecorn.serving.bindings import Bindings
+    from nonecorn.serving.bindings import Binding, Bindings
+    from nonecorn.serving.handover import SocketHandle
+    from nonecorn.serving.health.facts import Facts
+    from nonecorn.serving.health.service import HealthService
     from nonecorn.spi import Context, Job, Observers, Port, Protocol, Runtime, Waiter
 
 EXIT_CLEAN = 0
@@ -51,13 +66,19 @@ class Host:
 
     Args:
         plan: What to be.
-        bindings: Listening sockets; they stay the caller's.
+        bindings: Listening sockets; they stay the caller's. Those for health too, where this is
+            the whole server.
         app: The application object, loaded.
+        tls: Certificates and rules; None to load them here, where a listener has TLS.
         signals: Stop on SIGINT and SIGTERM; only in the main thread.
         trigger: Async function whose return asks for a stop.
         ready: Called once connections are accepted.
+        retiring: Called with a reason when the worker had better be replaced, which may be never;
+            without it the worker retires by itself.
         stopping: Called once they are not any more: who has no other use for the listening sockets
             closes them, so that new clients are refused instead of waiting in their backlog.
+        drain_delay: Seconds between the end of readiness and that of accepting; where there are
+            workers it is not theirs to wait.
 
     Raises:
         NonecornError: A part of the plan cannot be had, or has no use for its settings.
@@ -69,29 +90,42 @@ class Host:
         bindings: Bindings,
         app: Any,
         *,
+        tls: ServerTLS | None = None,
         signals: bool = False,
         trigger: Callable[[], Awaitable[Any]] | None = None,
         ready: Callable[[], None] | None = None,
+        retiring: Callable[[str], None] | None = None,
         stopping: Callable[[], None] | None = None,
+        drain_delay: float = 0.0,
     ) -> None:
         self._plan = plan
         self._bindings = bindings
         self._signals = signals
         self._trigger = trigger
         self._ready = ready
+        self._retiring = retiring
         self._stopping = stopping
+        self._drain_delay = drain_delay
         self._log = logging.getLogger("nonecorn.error")
         context = app_context(plan)
         self._negotiable = load_negotiable(plan)
-        self._tls = load_tls(plan)
+        self._tls = load_tls(plan) if tls is None else tls
         self._observers: Observers = compile_observers(plan.observers, context)
+        self._limit_requests()
+        self._counts = self._count_requests()
         self._app = wrap_application(plan, context, app)
         self._stage = _IDLE
         self._stops = 0
+        self._retired = False
         self._cut = False
+        self._adoption: Adoption | None = None
+        self._runtime: Runtime | None = None
         self._stop: Waiter | None = None
         self._lifespan: Lifespan | None = None
         self._draining: Draining | None = None
+        self._health: HealthService | None = None
+        self._accepting = False
+        self._stay: Waiter | None = None
 
     def __repr__(self) -> str:
         return f"<Host {_STAGES[self._stage]} {self._draining or ''}>"
@@ -105,6 +139,7 @@ class Host:
         Raises:
             LifespanError: The application's start-up failed.
         """
+        self._runtime = runtime
         self._stop = runtime.waiter()
         if self._signals:
             for number in STOP_SIGNALS:
@@ -112,6 +147,7 @@ class Host:
         watcher = None if self._trigger is None else self._watch(runtime)
         lifespan = self._lifespan = Lifespan(self._app, runtime, self._plan.server.lifespan)
         try:
+            await self._tell_health(runtime)
             if not self._stop_asked():
                 await self._start(lifespan)
             if not self._stop_asked():
@@ -123,6 +159,8 @@ class Host:
             await self._end(lifespan)
         finally:
             self._stage = _ENDED
+            if self._health is not None:
+                self._health.close()
             if watcher is not None:
                 watcher.cancel()
             lifespan.cancel()
@@ -141,14 +179,73 @@ class Host:
             return
         if self._stage == _STARTING and not lifespan.supported:
             lifespan.cancel()
-        elif self._stage == _DRAINING and self._draining is not None and self._stops > 1:
-            self._draining.hurry()
-        elif self._stage == _ENDING:
+        elif self._stage == _DRAINING and self._draining is not None:
+            if self._stops > 1:
+                self._draining.hurry()
+                if self._stay is not None:
+                    self._stay.set()
+            else:
+                self._draining.settle()
+        elif self._stage == _ENDING and (self._stops > 1 or not self._retired):
             self._cut = True
             lifespan.cancel()
 
+    def retire(self) -> None:
+        """Ask for the end because others serve from now on: nobody is in a hurry.
+
+        On the loop's thread, or before `main` has begun.
+        """
+        self._retired = True
+        if self._stop is not None:
+            self._stop.set()
+
+    def adopt(self, handles: Iterable[SocketHandle]) -> None:
+        """Accept from further sockets, which are another worker's. On the loop's thread."""
+        if self._adoption is not None:
+            self._adoption.adopt(self._plan, handles)
+
+    def release(self, worker: int) -> None:
+        """Leave that worker's sockets to it again. On the loop's thread."""
+        if self._adoption is not None:
+            self._adoption.release(worker)
+
+    def reopen_logs(self) -> None:
+        """Open log files anew: they were moved away. On the loop's thread."""
+        reopen_log_files()
+        if self._runtime is not None:
+            for observe in self._observers.reopen_logs:
+                observe(self._runtime)
+
+    @property
+    def load(self) -> Load:
+        """What there is to do, and where somebody asks for it what has been done."""
+        load = Load() if self._draining is None else self._draining.load
+        if self._counts is None:
+            return load
+        return dataclasses.replace(load, **self._counts.by_class)
+
     def _stop_asked(self) -> bool:
-        return self._stops > 0
+        return self._retired or self._stops > 0
+
+    def _limit_requests(self) -> None:
+        limit = drawn_limit(self._plan.server)
+        if limit:
+            count = RequestLimit(limit, self._limit_reached)
+            self._observers.request_started += (count,)
+
+    def _count_requests(self) -> RequestCounts | None:
+        if not self._plan.health:
+            return None
+        counts = RequestCounts()
+        self._observers.request_finished += (counts,)
+        return counts
+
+    def _limit_reached(self) -> None:
+        if self._retiring is not None:
+            self._retiring("max_requests")
+        else:
+            self._log.info("max_requests is reached: stopping")
+            self.retire()
 
     def _watch(self, runtime: Runtime) -> Job:
         trigger = self._trigger
@@ -162,6 +259,28 @@ class Host:
             self.stop()
 
         return runtime.spawn(watch)
+
+    async def _tell_health(self, runtime: Runtime) -> None:
+        """Answer those who ask how the server is, from now on."""
+        bindings = self._bindings.health
+        if not bindings:
+            return
+        from nonecorn.serving.health.service import HealthService  # noqa: PLC0415  # only where asked for
+
+        self._health = HealthService(runtime, self._facts)
+        await self._health.listen(bindings, self._plan.server.backlog)
+
+    def _facts(self) -> Facts:
+        from nonecorn.serving.health.facts import Facts  # noqa: PLC0415  # only where asked for
+
+        assert self._runtime is not None  # it asks
+        return Facts.of_worker(
+            stage=_STAGES[self._stage],
+            ready=self._accepting and self._stage == _SERVING and not self._stop_asked(),
+            draining=self._stop_asked() or self._stage > _SERVING,
+            load=self.load,
+            runtime=self._runtime.name,
+        )
 
     # Phases ---------------------------------------------------------------------------------------
 
@@ -184,36 +303,78 @@ class Host:
         assert self._stop is not None  # `main` made it
         plan = self._plan
         state = lifespan.state if lifespan.supported else None
-        contexts = Contexts(plan, self._negotiable, runtime, self._app, self._observers, state)
+        contexts = Contexts(
+            plan, self._negotiable, runtime, self._app, self._observers, state, self._tls
+        )
         connections = Connections(runtime, plan.limits, self._observers)
-        draining = self._draining = Draining(runtime, contexts, connections)
+        apart = () if self._health is None else self._health.ports
+        draining = self._draining = Draining(runtime, contexts, connections, apart)
+        watch = self._watch_certificates(runtime)
         started = False
         try:
             self._stage = _SERVING
-            for binding in self._bindings:
-                context = contexts.secure if binding.listener.tls else contexts.clear
-                first = self._first_protocol(context)
-                await connections.listen(binding.bound.sock, context, first, plan.server.backlog)
-            started = True
+            self._adoption = Adoption(
+                self._bindings, runtime, lambda each: self._listen(each, contexts, connections)
+            )
+            for binding in self._bindings.serving:
+                await self._listen(binding, contexts, connections)
+            started = self._accepting = True
+            if watch is not None:
+                watch.start()
             for observe in self._observers.worker_started:
                 observe(runtime)
             if self._ready is not None:
                 self._ready()
             await self._stop.wait()
             self._stage = _DRAINING
+            await self._stay_open(runtime)
+            self._adoption.close()
             connections.close_listeners()
             if self._stopping is not None:
                 self._stopping()
             self._tell_stopping(runtime)
             if self._stops > 1:
                 draining.hurry()
-            self._cut = not await draining.run(plan.server.graceful_timeout)
+            patient = not self._stops or plan.server.drain_delay
+            linger = (plan.limits.keep_alive_timeout or math.inf) if patient else 0.0
+            self._cut = not await draining.run(plan.server.graceful_timeout, linger)
         finally:
             # After an error or a cancellation this is still to do.
             connections.close_listeners()
+            if watch is not None:
+                watch.stop()
             if started and self._stage == _SERVING:
                 self._tell_stopping(runtime)
             draining.cut()
+
+    async def _listen(
+        self, binding: Binding, contexts: Contexts, connections: Connections
+    ) -> Callable[[], None]:
+        """Accept from a socket. Returns what ends that."""
+        context = contexts.secure if binding.listener.tls else contexts.clear
+        first = self._first_protocol(context)
+        backlog = self._plan.server.backlog
+        listening = await connections.listen(binding.bound.sock, context, first, backlog)
+        return lambda: connections.close_listener(listening)
+
+    async def _stay_open(self, runtime: Runtime) -> None:
+        """Serve on while load balancers notice that the worker is not ready any more."""
+        if not self._drain_delay or self._stops > 1:
+            return
+        self._log.info("not ready any more; serving on for %g s", self._drain_delay)
+        self._stay = runtime.waiter()
+        timer = runtime.call_at(runtime.time() + self._drain_delay, self._stay.set)
+        try:
+            await self._stay.wait()
+        finally:
+            timer.cancel()
+
+    def _watch_certificates(self, runtime: Runtime) -> CertificateWatch | None:
+        if self._tls is None:
+            return None
+        from nonecorn.builtin.tls.watch import CertificateWatch  # noqa: PLC0415  # only where there is TLS
+
+        return CertificateWatch(self._tls, runtime)
 
     def _tell_stopping(self, runtime: Runtime) -> None:
         for observe in self._observers.worker_stopping:
@@ -226,6 +387,15 @@ class Host:
 
     def _first_protocol(self, context: Context) -> Callable[[Context, Port], Protocol]:
         """What makes the first protocol of a listener's connections."""
+        first = self._behind_proxies(context)
+        if self._plan.server.proxy_protocol == "off":
+            return first
+        from nonecorn.builtin.proxy_protocol.layer import ProxyGate  # noqa: PLC0415  # only where used
+
+        return ProxyGate(self._plan.server, first)
+
+    def _behind_proxies(self, context: Context) -> Callable[[Context, Port], Protocol]:
+        """What serves a connection whose two ends are known."""
         tls = self._tls
         if context.scheme == "https" and tls is not None:
             from nonecorn.builtin.tls.layer import TLSLayer  # noqa: PLC0415  # only where there is TLS

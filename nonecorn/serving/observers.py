@@ -18,6 +18,7 @@ from nonecorn.spi import (
 EVENTS = (
     "worker_started",
     "worker_stopping",
+    "reopen_logs",
     "connection_opened",
     "connection_closed",
     "request_started",

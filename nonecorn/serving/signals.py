@@ -27,7 +27,8 @@ class StopSignals:
 
     Attributes:
         active: Signals are held: never outside of the main thread, where Python forbids it.
-        code: What to exit with at a signal once the worker has ended; None while it has not.
+        code: What to exit with at a signal, while the application is imported and once the worker
+            has ended; None in between.
     """
 
     def __init__(self, *, active: bool = True) -> None:

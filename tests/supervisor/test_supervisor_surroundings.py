@@ -58,8 +58,9 @@ def test_the_service_manager_hears_of_start_reload_and_stop(manager, tmp_path):
         manager.wait_for("READY=1\nSTATUS=2 workers serve http://127.0.0.1:")
         server.send_signal(signal.SIGHUP)
         manager.wait_for("RELOADING=1\nMONOTONIC_USEC=", "READY=1")
-        server.send_signal(signal.SIGTERM)
+        server.terminate()
         manager.wait_for("STOPPING=1")
+        assert server.wait() == 0
 
 
 def test_it_hears_that_a_reload_has_failed_and_the_service_is_ready(manager, tmp_path):
