@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _CANCELLING = 1.0
 """Seconds that cancelled applications have to clean up, and aborted connections to close."""
+_ARRIVING, _TICK = 5, 0.01
+"""How often, and for how many seconds, a loop is left to itself after its listeners were closed."""
 _LOOK = 0.05
 """Seconds between two looks at what still runs."""
 
@@ -131,16 +133,25 @@ class Draining:
         return len(running)
 
     async def _linger(self, seconds: float) -> None:
-        """Serve those who come once more, until they are silent.
-
-        One look at least: connections that the loop has accepted may not be ports yet.
-        """
+        """Serve those who come once more, until they are silent."""
         runtime, running = self._runtime, self._contexts.running
         until = runtime.time() + seconds
         self._lingering = not self._hurried
-        await self._pass(min(_LOOK, seconds))
+        await self._arrivals()
         while self._lingering and (self._ports or running) and runtime.time() < until:
             await self._pass(min(_LOOK, until - runtime.time()))
+
+    async def _arrivals(self) -> None:
+        """Wait for connections that the loop has accepted and that are not ports yet.
+
+        That takes a few ticks of the loop, however long they are; an empty set of ports says
+        nothing meanwhile.
+        """
+        runtime = self._runtime
+        for _ in range(_ARRIVING):
+            tick = runtime.waiter()
+            runtime.call_at(runtime.time() + _TICK, tick.set)
+            await tick.wait()
 
     def _look_now(self) -> None:
         if self._connections.emptied is not None:
