@@ -23,6 +23,7 @@ def test_a_socket_is_one_line_however_it_ends(worker, ending):
         with opened(server.address, path) as client:
             if ending == "client":
                 client.send(text("a"), text("b"))
+                assert [client.message().payload for _ in range(2)] == [b"a", b"b"]
                 client.goodbye()
             elif ending == "server":
                 client.message()
