@@ -111,13 +111,18 @@ def _work(assignment: Assignment, control: Control) -> int:
                 code, text = error.exit_code, str(error)
                 raise
             finally:
+                _deafen()
                 control.report()
                 if code != EXIT_CLEAN:
                     end_process(code, lambda: _tidy(control, bindings, code, text))
             return code
 
         signal.signal(signal.SIGTERM, _ignore)  # what the runtime puts back
-        return worker.run(serve, debug=plan.server.debug)
+        try:
+            return worker.run(serve, debug=plan.server.debug)
+        finally:
+            # Python puts its own handlers back to the default when it ends, but not this.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _tidy(control: Control, bindings: Bindings, code: int, text: str) -> None:
@@ -149,6 +154,14 @@ def _receive(channel: Channel) -> tuple[Assignment, list[bytes]]:
 
 def _ignore(_number: int, _frame: object) -> None:
     """A handler, and not SIG_IGN, which processes that the application starts would inherit."""
+
+
+def _deafen() -> None:
+    """All is done: a SIGTERM that is late, as when a whole group gets one, must not look like an
+    end by force.
+    """
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))
 
 
 class _GivenUp(SystemExit):

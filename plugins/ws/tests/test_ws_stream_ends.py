@@ -193,7 +193,7 @@ def test_the_news_that_the_client_has_gone_is_no_failure(framework, caplog):
     opened = Opened(run(late))
     opened.stream.disconnect()
     gate.open()
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, "nonecorn"):
         opened.runtime.run_until_idle()
     assert [record.levelno for record in caplog.records] == [logging.INFO] * framework
     assert not opened.context.running
