@@ -71,7 +71,7 @@ CASES = {
     ),
     "standard": Case(
         requirement="nonecorn[standard]",
-        plugins=frozenset({"httptools", "uvloop"}),
+        plugins=frozenset({"h2", "httptools", "uvloop", "ws"}),
         options=("--worker", "uvloop", "--plugin", "httptools"),
     ),
 }
