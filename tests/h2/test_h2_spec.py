@@ -21,8 +21,8 @@ def test_clear(server, case):
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_tls(shared, case):
-    with shared("uvloop").connect_tls() as client:
+def test_tls(server, case):
+    with server.connect_tls() as client:
         case.run(client)
 
 
