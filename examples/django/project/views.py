@@ -1,7 +1,8 @@
 """Views: a plain one, which Django runs on a thread, and three asynchronous ones."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
+from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
@@ -24,13 +25,18 @@ async def hello(request: HttpRequest, name: str) -> JsonResponse:
 
 
 async def stream(request: HttpRequest) -> StreamingHttpResponse:
-    """Ten lines, one by one."""
+    """Ten lines, one by one, by whichever kind of iterator the handler takes piece by piece."""
 
-    async def lines() -> AsyncIterator[str]:
+    def lines() -> Iterator[str]:
         for number in range(1, 11):
             yield f"piece {number} of 10\n"
 
-    return StreamingHttpResponse(lines(), content_type="text/plain")
+    async def lines_awaited() -> AsyncIterator[str]:
+        for line in lines():
+            yield line
+
+    pieces = lines_awaited() if isinstance(request, ASGIRequest) else lines()
+    return StreamingHttpResponse(pieces, content_type="text/plain")
 
 
 @csrf_exempt
