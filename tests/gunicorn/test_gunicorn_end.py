@@ -1,0 +1,149 @@
+"""How workers end and are replaced, on each worker class: no request is lost by it."""
+
+import os
+import signal
+import socket
+import threading
+import time
+
+import httpx
+import pytest
+
+from tests.gunicorn.conftest import PATIENCE, finish_request, get, open_request
+
+
+def test_sigterm_lets_requests_finish_and_ends_the_application(gunicorn, worker_class):
+    server = gunicorn("-k", worker_class, "--graceful-timeout", "20")
+    sock = open_request(server)
+    get(server)
+    server.signal(signal.SIGTERM)
+    server.line("requests have")  # `stopping: 1 requests have … to finish`
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", server.port))
+    with sock:
+        answer = finish_request(sock)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b'"body": "tea time"' in answer
+    assert b"\r\nconnection: close\r\n" in answer.lower()
+    assert server.wait() == 0
+    assert "application ended in" in server.said
+    assert "exited with code" not in server.said
+    assert "Traceback" not in server.said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
+def test_a_quick_end_cuts_requests_off_and_ends_the_application(
+    gunicorn, worker_class, number, tmp_path
+):
+    (tmp_path / "gunicorn.conf.py").write_text(
+        "def worker_int(worker):\n    worker.log.info('interrupted %s', worker.alive)\n"
+    )
+    server = gunicorn("-k", worker_class, "--graceful-timeout", "20")
+    with open_request(server) as sock:
+        get(server)
+        began = time.monotonic()
+        server.signal(number)
+        assert sock.recv(1000).startswith(b"HTTP/1.1 503 ")
+        assert server.wait() == 0
+    assert time.monotonic() - began < 8
+    assert "interrupted False" in server.said
+    assert "application ended in" in server.said
+    assert "Traceback" not in server.said
+
+
+def test_requests_that_take_too_long_are_cut_off_before_the_arbiter_kills(gunicorn):
+    server = gunicorn("--graceful-timeout", "4")
+    with open_request(server):
+        get(server)
+        assert server.end() == 0
+    assert "1 requests and 1 connections were cut off" in server.said
+    assert "application ended in" in server.said
+    assert "SIGKILL" not in server.said
+
+
+class Visitors(threading.Thread):
+    """Ask again and again, over one connection as long as it lasts and over a new one each time."""
+
+    def __init__(self, server):
+        super().__init__()
+        self.server = server
+        self.processes = []
+        self.troubles = []
+        self.more = threading.Event()
+        self.seen = threading.Condition()
+        self.more.set()
+        self.start()
+
+    def run(self):
+        with httpx.Client(base_url=self.server.url, trust_env=False, timeout=PATIENCE) as client:
+            while self.more.is_set():
+                try:
+                    self.note(client.get("/").raise_for_status().json())
+                    self.note(get(self.server))
+                except httpx.HTTPError as error:
+                    self.troubles.append(repr(error))
+                    self.more.clear()
+
+    def note(self, facts):
+        with self.seen:
+            self.processes.append(facts["pid"])
+            self.seen.notify_all()
+
+    def wait_for_others_than(self, *processes):
+        with self.seen:
+            assert self.seen.wait_for(
+                lambda: self.troubles or self.processes[-1:] not in [[each] for each in processes],
+                PATIENCE,
+            )
+
+    def stop(self):
+        self.more.clear()
+        self.join(PATIENCE)
+        assert not self.troubles
+
+
+def test_a_reload_loses_no_request(gunicorn, worker_class):
+    server = gunicorn("-k", worker_class, "-w", "2")
+    visitors = Visitors(server)
+    try:
+        for turn in range(1, 4):
+            server.workers(2 * turn)
+            server.signal(signal.SIGHUP)
+            server.workers(2 * (turn + 1))
+        # The last two are left, once the others have gone.
+        server.line("Worker exiting", nth=6)
+        last = server.workers(8)[-2:]
+        visitors.wait_for_others_than(*server.workers(8)[:-2])
+    finally:
+        visitors.stop()
+    assert get(server)["pid"] in last
+    assert len(set(visitors.processes)) > 2
+    assert "Traceback" not in server.said
+
+
+def test_a_worker_is_replaced_after_max_requests_and_loses_none(gunicorn, worker_class):
+    server = gunicorn("-k", worker_class, "--max-requests", "7", "--max-requests-jitter", "3")
+    visitors = Visitors(server)
+    try:
+        server.workers(3)
+    finally:
+        visitors.stop()
+    assert len(set(visitors.processes)) >= 2
+    assert "max_requests is reached" in server.said
+    assert "Traceback" not in server.said
+
+
+def test_a_worker_that_is_killed_is_replaced(gunicorn, worker_class):
+    server = gunicorn("-k", worker_class)
+    first = get(server)["pid"]
+    os.kill(first, signal.SIGKILL)
+    second = server.workers(2)[1]
+    assert get(server)["pid"] == second != first
+
+
+def test_a_worker_whose_arbiter_is_killed_ends(gunicorn):
+    server = gunicorn()
+    worker = get(server)["pid"]
+    server.signal(signal.SIGKILL)
+    server.line("the arbiter has gone")
+    server.line(f"application ended in {worker}")
