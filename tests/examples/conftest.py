@@ -22,7 +22,17 @@ APPS = {
     "starlette": ["examples/starlette/app.py"],
     "fastapi": ["examples/fastapi/app.py"],
     "django": ["--app-dir", "examples/django", "project.asgi"],
+    "flask": ["examples/flask/app.py"],
+    "django-wsgi": ["--app-dir", "examples/django", "project.wsgi"],
+    "quart": ["examples/quart/board.py"],
+    "litestar": ["examples/litestar/app.py"],
 }
+ON_TRIO = {"quart": ["--app-dir", "examples/quart", "on_trio"]}
+"""Where the worker trio has an application of its own."""
+
+
+def arguments_for(app: str, worker: str) -> list[str]:
+    return ON_TRIO.get(app, APPS[app]) if worker == "trio" else APPS[app]
 
 
 @dataclass
@@ -45,7 +55,7 @@ class Server:
 )
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     app, worker, engine = request.param
-    with serving(app, APPS[app], worker, engine) as started:
+    with serving(app, arguments_for(app, worker), worker, engine) as started:
         yield started
 
 

@@ -1,5 +1,6 @@
 """Example applications answer curl, httpx and a browser, whatever worker and engine serve them."""
 
+import hashlib
 import os
 import subprocess
 
@@ -93,7 +94,44 @@ def django(client):
     assert client.get("/", headers={"host": "elsewhere.example"}).status_code == 400
 
 
-CONVERSATIONS = {"hello": hello, "starlette": starlette, "fastapi": fastapi, "django": django}
+def flask(client):
+    number = client.post("/notes", json={"text": "tea"}).json()["number"]
+    assert client.get(f"/notes/{number}").json() == {"text": "tea"}
+    assert client.get("/notes/99").json() == {"error": "no such note"}
+    assert client.get("/source").text.startswith('"""A Flask application')
+    assert client.get("/source", headers={"range": "bytes=3-5"}).text == "A F"
+    response = client.post("/echo", content=(UPLOAD[at : at + 999] for at in range(0, 99900, 999)))
+    assert response.content == UPLOAD[:99900]
+    found = client.post("/upload", files={"file": ("blob", UPLOAD)}).json()
+    assert found == {"blob": hashlib.sha256(UPLOAD).hexdigest()}
+
+
+def quart(client):
+    before = client.get("/notices").json()["notices"]
+    assert before[0] == "Welcome"
+    response = client.post("/notices", json={"text": "tea at five"})
+    assert (response.status_code, response.json()) == (201, {"number": len(before) + 1})
+    response = client.post("/echo", content=(UPLOAD[at : at + 999] for at in range(0, 99900, 999)))
+    assert response.content == UPLOAD[:99900]
+
+
+def litestar(client):
+    number = client.post("/books", json={"title": "Emma", "pages": 474}).json()["number"]
+    assert client.get(f"/books/{number}").json() == {"title": "Emma", "pages": 474}
+    assert client.get("/books/99").json()["detail"] == "no such book"
+    assert client.post("/books", json={"title": "Emma"}).status_code == 400
+
+
+CONVERSATIONS = {
+    "hello": hello,
+    "starlette": starlette,
+    "fastapi": fastapi,
+    "django": django,
+    "django-wsgi": django,
+    "flask": flask,
+    "quart": quart,
+    "litestar": litestar,
+}
 
 
 def test_a_browser_shows_the_page(server, chromium, tmp_path):
