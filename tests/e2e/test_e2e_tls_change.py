@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import ssl
 import threading
 from pathlib import Path
@@ -112,6 +113,28 @@ def test_a_bad_pair_is_refused_in_one_line_and_a_good_one_is_taken(worker, tmp_p
         server.wait_for_line("TLS files have changed")
         assert visit(server.address) == serial(second)
     assert server.errors.count("are refused") == 1
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="POSIX alone has the signal")
+@pytest.mark.parametrize("interval", ["0", "1h"])
+def test_sighup_reads_them_at_once_and_says_what_is_wrong(worker, tmp_path, interval):
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    first, second = issue(), issue()
+    put(chain, first.cert_chain_pems[0])
+    put(key, first.private_key_pem)
+    args = ["--certfile", str(chain), "--keyfile", str(key), "--tls-reload-interval", interval]
+    with probe(worker, "h11", *args) as server:
+        put(chain, second.cert_chain_pems[0])
+        for times in (1, 2):
+            server.send_signal(signal.SIGHUP)
+            server.wait_for_line("the key does not belong to the certificate", nth=times)
+        assert visit(server.address) == serial(first)
+        put(key, second.private_key_pem)
+        server.send_signal(signal.SIGHUP)
+        server.wait_for_line("TLS files have changed")
+        assert visit(server.address) == serial(second)
+        server.send_signal(signal.SIGHUP)
+        server.wait_for_line("log files were opened anew", nth=4)
 
 
 @pytest.mark.parametrize("interval", ["0", "1h"])

@@ -12,8 +12,9 @@ import os
 import ssl
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from nonecorn.builtin.tls.context import make_context
 from nonecorn.builtin.tls.files import (
@@ -26,6 +27,9 @@ from nonecorn.builtin.tls.files import (
 )
 from nonecorn.config.schema import ServerSettings
 from nonecorn.spi import CertificateError, ConfigError, TLSCertificate, TLSConfig
+
+TLSAdjuster: TypeAlias = Callable[[ssl.SSLContext], ssl.SSLContext]
+"""Of a program that serves from Python: changes a context, or returns another in its place."""
 
 _END = "-----END CERTIFICATE-----\n"
 
@@ -66,13 +70,41 @@ class Credentials:
         """The credential for the host that a client names."""
         return self._ready[self.config.certificate_for(server_name)]
 
+    def share_tickets(self, secret: bytes) -> str:
+        """Let the sessions of these be resumed wherever the secret is the same, and for the same
+        hosts the same clients are let in.
 
-def load(settings: ServerSettings, alpn: Sequence[bytes]) -> Credentials:
+        Returns:
+            Why sessions stay in this process; empty where they do not.
+        """
+        try:
+            from nonecorn.builtin.tls.tickets import (  # noqa: PLC0415  # only with workers
+                UnavailableError,
+                tickets,
+            )
+        except ImportError as error:  # a Python without ctypes
+            return str(error)
+        found = tickets()
+        if isinstance(found, UnavailableError):
+            return str(found)
+        for certificate, credential in self._ready.items():
+            purpose = (certificate.names, self.config.verify_mode, self.config.client_cas)
+            try:
+                found.share(credential.context, secret, repr(purpose).encode())
+            except UnavailableError as error:
+                return str(error)
+        return ""
+
+
+def load(
+    settings: ServerSettings, alpn: Sequence[bytes], adjust: TLSAdjuster | None = None
+) -> Credentials:
     """Read every file and make the contexts.
 
     Args:
         settings: The server's own table; `certfile` must be set.
         alpn: ALPN ids to offer over TCP, preferred ones first.
+        adjust: Has the last word on each context.
 
     Raises:
         CertificateError: A file is missing or unusable.
@@ -92,6 +124,8 @@ def load(settings: ServerSettings, alpn: Sequence[bytes]) -> Credentials:
     ready = {}
     for pair, certificate in zip(configured, certificates, strict=True):
         context = make_context(settings, alpn, config, pair, certificate)
+        if adjust is not None:
+            context = adjust(context)
         ready[certificate] = Credential(
             context=context,
             leaf=certificate.chain.decode("ascii").partition(_END)[0] + _END,

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 
-from nonecorn.builtin.tls.credentials import Credentials, concerns, load
+from nonecorn.builtin.tls.credentials import Credentials, TLSAdjuster, concerns, load
 from nonecorn.builtin.tls.files import Fingerprint, fingerprint
 from nonecorn.config.schema import ServerSettings
 from nonecorn.spi import NonecornError, TLSConfig
@@ -18,6 +18,7 @@ class ServerTLS:
     Args:
         settings: The server's own table; `certfile` must be set.
         alpn: ALPN ids to offer, preferred ones first.
+        adjust: Has the last word on each context.
 
     Raises:
         CertificateError: A file is missing or unusable.
@@ -30,19 +31,26 @@ class ServerTLS:
     """
 
     __slots__ = (
-        "_alpn", "_log", "_refused", "_settings", "_warned", "credentials", "handshake_timeout",
-        "reload_interval",
+        "_adjust", "_alpn", "_log", "_refused", "_secret", "_settings", "_warned", "credentials",
+        "handshake_timeout", "reload_interval",
     )  # fmt: skip
 
-    def __init__(self, settings: ServerSettings, alpn: Sequence[bytes]) -> None:
+    def __init__(
+        self,
+        settings: ServerSettings,
+        alpn: Sequence[bytes],
+        adjust: TLSAdjuster | None = None,
+    ) -> None:
         self._settings = settings
         self._alpn = tuple(alpn)
+        self._adjust = adjust
         self._log = logging.getLogger("nonecorn.error")
         self._refused: tuple[Fingerprint, bool] | None = None
+        self._secret = b""
         self._warned: set[str] = set()
         self.handshake_timeout = settings.tls_handshake_timeout
         self.reload_interval = settings.tls_reload_interval
-        self.credentials: Credentials = load(settings, alpn)
+        self.credentials: Credentials = load(settings, alpn, adjust)
         self._warn()
 
     @property
@@ -50,7 +58,7 @@ class ServerTLS:
         """In the form that other transports take; another object after a change."""
         return self.credentials.config
 
-    def refresh(self) -> bool:
+    def refresh(self, *, asked: bool = False) -> bool:
         """Look at the files, and take new certificates if they are good.
 
         What cannot be used is refused and the present certificates stay; the log has one line
@@ -58,6 +66,9 @@ class ServerTLS:
         files are refused only when they have been the same twice.
 
         May be called in any thread, and in one at a time.
+
+        Args:
+            asked: A person wants to know: what is wrong is said at once, and each time.
 
         Returns:
             Whether there are new certificates.
@@ -67,22 +78,41 @@ class ServerTLS:
             self._refused = None
             self._warn()
             return False
-        if self._refused == (found, True):
+        if self._refused == (found, True) and not asked:
             self._warn()
             return False
         try:
-            fresh = load(self._settings, self._alpn)
+            fresh = load(self._settings, self._alpn, self._adjust)
         except NonecornError as error:
-            told = self._refused is not None and self._refused[0] == found
+            told = asked or (self._refused is not None and self._refused[0] == found)
             self._refused = (found, told)
             if told:
                 self._log.error("the changed TLS files are refused, the old ones stay: %s", error)
             return False
         self._refused = None
-        self.credentials = fresh
+        while True:
+            secret = self._secret
+            if secret:
+                fresh.share_tickets(secret)
+            self.credentials = fresh
+            if secret is self._secret:  # it may be another by now: see `share_tickets`
+                break
         self._log.info("TLS files have changed: new connections use them")
         self._warn()
         return True
+
+    def share_tickets(self, secret: bytes) -> None:
+        """From now on, let clients resume the sessions that other workers with this secret began.
+
+        Where Python's OpenSSL cannot be told so, sessions are resumed in this process only.
+
+        Args:
+            secret: 32 random bytes.
+        """
+        self._secret = secret
+        reason = self.credentials.share_tickets(secret)
+        if reason:
+            self._log.debug("TLS session tickets stay with this worker: %s", reason)
 
     def _warn(self) -> None:
         for concern in concerns(self.config, time.time()):
