@@ -31,12 +31,16 @@ def _check(*, import_app: bool) -> None:
     setup_logging(plan.server)
     load_tls(plan)  # what serves, but is probably not meant so, goes to the log, as it would there
     if import_app:
-        from nonecorn.serving.application import load_application  # noqa: PLC0415
+        from nonecorn.serving.application import (  # noqa: PLC0415
+            load_application,
+            wrap_application,
+        )
         from nonecorn.serving.imports import importable_from  # noqa: PLC0415
 
         need_app(plan, ctx)
         importable_from(plan.server.app_dir)
-        load_application(plan, app_context(plan))
+        context = app_context(plan)
+        wrap_application(plan, context, load_application(plan, context))
     addresses = ", ".join(listener.address for listener in plan.listeners)
     click.echo(f"The configuration is good: {addresses} on {plan.worker.name}.")
 

@@ -79,7 +79,7 @@ def need_app(plan: Plan, ctx: click.Context) -> None:
     Raises:
         click.UsageError: None is configured.
     """
-    if plan.server.app is None:
+    if plan.server.app is None and not plan.standalone:
         message = "There is no application to serve: name one, as in 'nonecorn serve module:app'."
         raise click.UsageError(message, ctx)
 

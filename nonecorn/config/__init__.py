@@ -8,7 +8,6 @@ are laid over each other, and each value remembers where it came from:
     schema.py      the kernel's top level
     option.py      one field, with every name that it goes by
     tables.py      all options of one process, by those names
-    units.py       1m30s, 64KiB
     decode.py      a source's value to a field's value, strictly
     source.py      data that was read, and where it stands
     toml.py python.py opening.py env_file.py        what can be read

@@ -108,7 +108,7 @@ def _workers(config: Config) -> Iterator[str]:
 
 
 def _proxies(config: Config) -> Iterator[str]:
-    from nonecorn.builtin.proxy_protocol.trust import TrustedPeers  # noqa: PLC0415  # only where used
+    from nonecorn.spi.trust import TrustedPeers  # noqa: PLC0415  # only where used
 
     where = _at(config, "proxy_protocol_trusted")
     trusted = config.server.proxy_protocol_trusted

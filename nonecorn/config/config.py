@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from nonecorn.config.schema import ServerSettings
@@ -22,12 +23,15 @@ class Config:
             has any.
         middleware: Layers around the application, outermost first. Each has the key `use`, and its
             own options.
+        base: Directory that relative paths in middleware's options are relative to; None for the
+            current one.
         origins: Where each value that is no default came from, by table and name.
         file: The configuration file or object, as people know it; empty for none.
     """
 
     tables: Mapping[str, Settings]
     middleware: tuple[Mapping[str, Any], ...] = ()
+    base: Path | None = None
     origins: Mapping[tuple[str, str], str] = field(default_factory=dict)
     file: str = ""
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from nonecorn.config.option import Option, Value
-from nonecorn.config.units import parse_bytes, parse_seconds
 from nonecorn.spi.settings import Unit
+from nonecorn.spi.units import parse_bytes, parse_seconds
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})

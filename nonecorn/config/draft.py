@@ -45,13 +45,14 @@ class ConfigDraft:
         tables: The tables that there are.
     """
 
-    __slots__ = ("_actor", "_problems", "_tables", "_values")
+    __slots__ = ("_actor", "_bases", "_problems", "_tables", "_values")
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self._actor = "plugin"
         self._values: dict[tuple[str, str], dict[Rank, tuple[Any, str]]] = {}
         self._problems: list[str] = []
+        self._bases: dict[Rank, Path | None] = {}
 
     def __repr__(self) -> str:
         return f"<ConfigDraft: {len(self._values)} values set, {len(self._problems)} problems>"
@@ -170,6 +171,7 @@ class ConfigDraft:
         return Config(
             tables=tables,
             middleware=self.get(*MIDDLEWARE),
+            base=self._bases[max(self._bases)] if self._bases else None,
             origins={key: ranks[max(ranks)][1] for key, ranks in self._values.items()},
             file=file,
         )
@@ -188,6 +190,7 @@ class ConfigDraft:
         decoded: Any
         if key == MIDDLEWARE:
             decoded = decode_middleware(option, value, text=text)
+            self._bases[rank] = base
         else:
             decoded = decode(option, value, text=text, base=base)
         self._values.setdefault(key, {})[rank] = (decoded, origin)

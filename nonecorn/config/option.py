@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from nonecorn.config.schema import POSITIONAL
-from nonecorn.config.units import format_bytes, format_seconds
 from nonecorn.spi.errors import BadSpecError
 from nonecorn.spi.settings import SettingInfo, Settings, Unit
+from nonecorn.spi.units import format_bytes, format_seconds
 
 Scalar: TypeAlias = bool | int | float | str
 Value: TypeAlias = Scalar | tuple[str, ...] | None

@@ -59,7 +59,16 @@ class ServerSettings(Settings):
     insecure_bind: tuple[str, ...] = setting(
         (), help="Address to serve without TLS beside those with it."
     )
-    quic_bind: tuple[str, ...] = setting((), help="Address to serve over QUIC.")
+    quic_bind: tuple[str, ...] = setting(
+        (),
+        help="Address to serve over QUIC: HTTP/3. By default, where --plugin h3 asks for it, those "
+        "of bind.",
+    )
+    alt_svc: str = setting(
+        "auto",
+        help="What responses over TLS say in Alt-Svc (RFC 7838): auto names the ports of QUIC; off "
+        "says nothing; anything else is said as it stands.",
+    )
     health_bind: tuple[str, ...] = setting(
         (),
         help="Address that answers /livez, /readyz and /metrics, without TLS and for those who "

@@ -2,18 +2,21 @@
 
 Everything that can be decided before a worker starts is decided here, and every reason to refuse is
 found here: first what the user wrote and cannot mean, all at once; then what no plugin provides.
-Only descriptors have been imported when it is done, and nothing else of any plugin.
+When it is done only descriptors have been imported, and the middleware that is configured, where it
+has a check of its options.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from nonecorn.plan.layers import option_problems
 from nonecorn.plan.plan import ListenerPlan, MiddlewarePlan, Plan
 from nonecorn.plugins import advice
-from nonecorn.plugins.choice import choose_protocols, choose_streams
+from nonecorn.plugins.choice import choose_protocols, choose_streams, choose_transports
 from nonecorn.plugins.conflicts import conflict
 from nonecorn.plugins.entry import Entry
 from nonecorn.plugins.info import canonical
@@ -69,6 +72,7 @@ class _Compiler:
         middleware = self.check(registry)
         worker = self.worker(registry)
         listeners = self.listeners(registry)
+        listeners += self.followers(registry, listeners)
         return Plan(
             worker=worker,
             listeners=listeners,
@@ -104,7 +108,7 @@ class _Compiler:
         Raises:
             ConfigError: Every problem.
         """
-        problems = self.listener_problems()
+        problems = self.listener_problems(registry)
         interfaces = [entry.spec.name for entry in registry.app_wrappers]
         wanted = self.config.server.interface
         if wanted not in ("auto", *interfaces):
@@ -117,7 +121,10 @@ class _Compiler:
             name: str = options.pop("use")
             entry = layers.get(canonical(name))
             if entry is not None:
+                options = self.absolute(options, entry.spec.paths)
                 found.append((entry, options))
+                where = self.at("middleware")
+                problems += option_problems(entry.spec, options, self.config.tables, where)
                 continue
             reason = self.absence(name, [entry.spec.name for entry in registry.middleware])
             problems.append(f"{self.at('middleware')}: there is no middleware {name!r}: {reason}")
@@ -125,7 +132,16 @@ class _Compiler:
             raise ConfigError(problems)
         return found
 
-    def listener_problems(self) -> list[str]:
+    def absolute(self, options: dict[str, Any], paths: Iterable[str]) -> dict[str, Any]:
+        """The same with paths that mean what they mean where they were written."""
+        base = self.config.base or Path()
+        written = {name: options[name] for name in paths if isinstance(options.get(name), str)}
+        found = {
+            name: str(base / Path(path).expanduser()) for name, path in written.items() if path
+        }
+        return {**options, **found}
+
+    def listener_problems(self, registry: Registry) -> list[str]:
         server = self.config.server
         if server.certfile is not None:
             return []
@@ -139,6 +155,11 @@ class _Compiler:
             problems.append(
                 f"{self.at('quic_bind')}: QUIC is always encrypted (RFC 9001), "
                 "and there is no certificate: give --certfile and --keyfile"
+            )
+        elif opted := self.opted_datagrams(registry):
+            problems.append(
+                f"plugin {opted}: QUIC is always encrypted (RFC 9001), and there is no "
+                "certificate: give --certfile and --keyfile, or --dev-tls"
             )
         if server.dev_tls:
             reason = self.absence(advice.SUGGESTED["dev_tls"], [])
@@ -187,13 +208,39 @@ class _Compiler:
         served = "bind" if option in ("insecure_bind", "health_bind") else option
         takers = [
             entry
-            for entry in registry.transports
+            for entry in choose_transports(registry.transports, self.plugins.required)
             if entry.spec.option == served and address.startswith(entry.spec.prefix)
         ]
         if not takers:
             what = f"{self.at(option)}: no transport takes the address {address!r}"
             self.refuse(what, "datagram" if option == "quic_bind" else "")
         return self.use(max(takers, key=lambda entry: len(entry.spec.prefix)))
+
+    def opted_datagrams(self, registry: Registry) -> str:
+        """A plugin that the user named and that serves over datagrams; empty for none."""
+        for entry in registry.protocols:
+            if entry.spec.kind is Kind.DATAGRAM and entry.plugin.name in self.plugins.required:
+                return entry.plugin.name
+        return ""
+
+    def followers(
+        self, registry: Registry, listeners: tuple[ListenerPlan, ...]
+    ) -> tuple[ListenerPlan, ...]:
+        """Where a protocol over datagrams was asked for and nobody has said on which addresses: on
+        those of TLS over TCP.
+        """
+        if self.config.server.quic_bind or not self.opted_datagrams(registry):
+            return ()
+        return tuple(
+            ListenerPlan(
+                address=listener.address,
+                transport=self.transport(registry, "quic_bind", listener.address),
+                tls=True,
+                follows=index,
+            )
+            for index, listener in enumerate(listeners)
+            if listener.tls and not listener.transport.prefix
+        )
 
     def protocols(
         self, registry: Registry, listeners: tuple[ListenerPlan, ...]

@@ -14,6 +14,7 @@ from nonecorn.config.schema import ServerSettings
 from nonecorn.spi import (
     AppLoaderSpec,
     AppWrapperSpec,
+    Kind,
     Limits,
     MiddlewareSpec,
     ObserverSpec,
@@ -34,12 +35,14 @@ class ListenerPlan:
         transport: Who binds it.
         tls: Connections are TLS.
         health: They are for those who look after the server, not for the application.
+        follows: Index of the listener whose addresses it has, over another kind of transport.
     """
 
     address: str
     transport: TransportSpec
     tls: bool
     health: bool = False
+    follows: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,16 @@ class Plan:
         found = self.settings[""]
         assert isinstance(found, ServerSettings)  # the kernel's own table
         return found
+
+    @property
+    def datagrams(self) -> bool:
+        """There are listeners over datagrams."""
+        return any(listener.transport.kind is Kind.DATAGRAM for listener in self.listeners)
+
+    @property
+    def standalone(self) -> bool:
+        """Middleware has answers of its own: there need be no application."""
+        return any(layer.spec.standalone for layer in self.middleware)
 
     @property
     def health(self) -> bool:

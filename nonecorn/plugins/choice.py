@@ -12,9 +12,9 @@ from typing import TypeVar
 
 from nonecorn.plugins.conflicts import conflict
 from nonecorn.plugins.entry import Entry
-from nonecorn.spi import Kind, ProtocolSpec, StreamSpec
+from nonecorn.spi import Kind, ProtocolSpec, StreamSpec, TransportSpec
 
-T = TypeVar("T", ProtocolSpec, StreamSpec)
+T = TypeVar("T", ProtocolSpec, StreamSpec, TransportSpec)
 
 
 def choose_protocols(
@@ -61,6 +61,28 @@ def choose_streams(
     for token, group in sorted(rivals.items()):
         served = f"upgrades to {token.decode('latin-1')!r}" if token else "plain requests"
         chosen.append(_best(group, required, f"serve {served} with priority {{}}"))
+    return chosen
+
+
+def choose_transports(
+    entries: Iterable[Entry[TransportSpec]], required: Collection[str]
+) -> list[Entry[TransportSpec]]:
+    """One transport per option and prefix.
+
+    Raises:
+        PluginConflictError: Two of equal priority take the same addresses.
+    """
+    rivals: dict[tuple[str, str], list[Entry[TransportSpec]]] = {}
+    for entry in entries:
+        rivals.setdefault((entry.spec.option, entry.spec.prefix), []).append(entry)
+    chosen = []
+    for (option, prefix), group in rivals.items():
+        taken = (
+            f"addresses of {option} that begin with {prefix!r}"
+            if prefix
+            else f"every address of {option} that no other transport takes"
+        )
+        chosen.append(_best(group, required, f"take {taken}, with priority {{}}"))
     return chosen
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, fields
 from typing import Any, Protocol, TypeVar
 
-from nonecorn.plugins.choice import choose_protocols, choose_streams
+from nonecorn.plugins.choice import choose_protocols, choose_streams, choose_transports
 from nonecorn.plugins.conflicts import conflict
 from nonecorn.plugins.entry import Entry
 from nonecorn.plugins.hooks import Hooks
@@ -93,14 +93,7 @@ def collect(hooks: Hooks, required: Collection[str]) -> Registry:
     _unique_names(registry.app_wrappers, "interface")
     _unique_names(registry.middleware, "middleware")
     _unique_names(registry.observers, "observer")
-    check_unique(
-        registry.transports,
-        lambda spec: (
-            f"take addresses of {spec.option} that begin with {spec.prefix!r}"
-            if spec.prefix
-            else f"take every address of {spec.option} that no other transport takes"
-        ),
-    )
+    choose_transports(registry.transports, required)
     choose_protocols(registry.protocols, required, datagrams=False)
     choose_streams(registry.streams, required)
     return registry

@@ -31,6 +31,9 @@ CHECKS: Final[dict[str, Callable[[Any], bool]]] = {
     "tuple[bytes, ...]": lambda value: (
         isinstance(value, tuple) and all(isinstance(item, bytes) for item in value)
     ),
+    "tuple[str, ...]": lambda value: (
+        isinstance(value, tuple) and all(isinstance(item, str) for item in value)
+    ),
 }
 """Check by annotation, where `Ref[...]` is written `Ref`."""
 

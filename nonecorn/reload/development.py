@@ -285,7 +285,7 @@ class Development:
             return False
         bindings = _bound(plan, old.bindings)
         try:
-            generation = Generation.of(plan, bindings, old.number + 1)
+            generation = Generation.of(plan, bindings, old.number + 1, old.places)
             self._configured(plan)
         except Exception:
             bindings.close()

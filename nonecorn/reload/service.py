@@ -30,6 +30,7 @@ from nonecorn.serving.terminal import Terminal
 from nonecorn.spi import StartupError
 from nonecorn.supervisor.generation import Generation
 from nonecorn.supervisor.loop import Loop
+from nonecorn.supervisor.places import Places
 
 if TYPE_CHECKING:
     from nonecorn.plan import Plan
@@ -95,9 +96,11 @@ def develop(
         )
         ended.callback(watching.close)
         bindings.bind(plan)
+        places = Places()
+        ended.callback(places.close)
         development = Development(
             loop,
-            Generation.of(plan, bindings, 1),
+            Generation.of(plan, bindings, 1, places),
             replan=replan,
             configured=configured,
             ready=ready,

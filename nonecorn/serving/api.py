@@ -24,19 +24,32 @@ from nonecorn.serving.upkeep import keep_up
 from nonecorn.spi import ConfigError, NonecornError, StartupError
 
 if TYPE_CHECKING:
+    from nonecorn.builtin.tls.credentials import TLSAdjuster
     from nonecorn.config import Config
     from nonecorn.plan import Plan
     from nonecorn.plugins import Plugins
-    from nonecorn.spi import Runtime, Worker
+    from nonecorn.spi import Runtime, Server, Worker
 
 
-def run(app: object | None = None, config: object | None = None, **settings: Any) -> int:
+def run(
+    app: object | None = None,
+    config: object | None = None,
+    *,
+    control: Callable[[Runtime, Server], None] | None = None,
+    tls_context: TLSAdjuster | None = None,
+    **settings: Any,
+) -> int:
     """Serve an application, until a signal or Ctrl+C: in this process, or with `workers`.
 
     Args:
         app: The application, or its import string; None where the configuration names it. Workers
             are processes of their own, and need the import string; so does `reload`.
         config: A TOML or Python file's path, a mapping, a module or object, or a `Config`.
+        control: For a program that looks after the server itself: called on the loop, before the
+            application starts, with the runtime and what stops the server. Signals are then that
+            program's: none is caught here. Without workers only.
+        tls_context: Called with each context that certificates are used with, before it is; what
+            it returns is used. Without workers only.
         **settings: Settings that win over `config`, such as `bind="0.0.0.0:8000"` or
             `limits={"body_size": "1MiB"}`.
 
@@ -51,7 +64,16 @@ def run(app: object | None = None, config: object | None = None, **settings: Any
     if not plan.server.workers and not plan.server.reload:
         if target is None:
             importable_from(plan.server.app_dir)
-        return serve_plan(plan, app=target)
+        return serve_plan(
+            plan,
+            app=target,
+            signals=control is None,
+            on_runtime=control,
+            tls_context=tls_context,
+        )
+    if control is not None or tls_context is not None:
+        message = "nonecorn.run() with control or tls_context serves in this process: workers = 0"
+        raise ConfigError(message)
     if target is not None:
         message = (
             "workers import the application by themselves: give nonecorn.run() its import string, "
@@ -127,8 +149,9 @@ def serve_plan(
     signals: bool = True,
     trigger: Callable[[], Awaitable[Any]] | None = None,
     ready: Callable[[list[str]], None] | None = None,
-    on_runtime: Callable[[Runtime, Host], None] | None = None,
+    on_runtime: Callable[[Runtime, Host], None] | Callable[[Runtime, Server], None] | None = None,
     own_process: bool = False,
+    tls_context: TLSAdjuster | None = None,
 ) -> int:
     """Serve what a plan says, in this process and thread, on a loop of its own.
 
@@ -142,6 +165,7 @@ def serve_plan(
             server from another thread.
         own_process: The process exists to serve, and exits with what this returns: where the
             application was cut off and does not end either, the process ends without it.
+        tls_context: As for `run`.
 
     Returns:
         The exit code.
@@ -160,7 +184,7 @@ def serve_plan(
         bindings.bind(plan)
         owner = None if identity is None else identity.user
         with pid_file(plan.server.pid, owner=owner) as remove_pid_file:
-            tls = load_tls(plan)  # keys may be root's alone
+            tls = load_tls(plan, tls_context)  # keys may be root's alone
             become(identity)
             if app is None:
                 held.code = EXIT_CLEAN  # a signal now ends what only begins

@@ -23,10 +23,13 @@ from typing import TYPE_CHECKING, Self
 from nonecorn.builtin.sockets import activation
 from nonecorn.serving import siblings
 from nonecorn.serving.handover import SocketHandle, share
-from nonecorn.spi import BindError, BindRequest, Bound
+from nonecorn.spi import BindError, BindRequest, Bound, Kind
 
 if TYPE_CHECKING:
     from nonecorn.plan import ListenerPlan, Plan
+
+_TRIES = 16
+"""How often the system may choose a port until it is free for all transports."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,7 @@ class Binding:
         listener: What the plan says of it.
         index: The listener's place in the plan.
         worker: Index of the one worker whose socket it is; None where all share it.
+        lanes: How many workers have one of these each; 1 where all share it.
         file: Device and inode of the socket file that is ours to remove.
     """
 
@@ -45,6 +49,7 @@ class Binding:
     listener: ListenerPlan
     index: int = 0
     worker: int | None = None
+    lanes: int = 1
     file: tuple[int, int] | None = None
 
     @property
@@ -53,10 +58,17 @@ class Binding:
         return self.index, self.bound.display
 
     @property
+    def datagrams(self) -> bool:
+        """It carries datagrams."""
+        return self.listener.transport.kind is Kind.DATAGRAM
+
+    @property
     def url(self) -> str:
         """The address as a person would open it."""
         scheme = "https" if self.listener.tls else "http"
         display = self.bound.display
+        if self.datagrams:
+            return f"{scheme}://{display} (QUIC)"
         if display.startswith(("unix:", "fd://")):
             return display
         return f"{scheme}://{display}"
@@ -111,6 +123,7 @@ class Bindings:
         wanted = server.reuse_port
         reuse_port = wanted == "on" or (wanted == "auto" and bool(workers) and siblings.SPREADS)
         left = sorted(inherited, key=lambda handle: handle.listener)
+        following: dict[int, list[Bound]] = {}
         for index, listener in enumerate(plan.listeners):
             taken = _taken(left, listener)
             if taken:
@@ -124,7 +137,11 @@ class Bindings:
                 options=server,
                 reuse_port=reuse_port and not listener.health,
             )
-            for bound in self._open(listener, request):
+            if listener.follows is not None and index not in following:
+                leading = [each.bound for each in self._bindings if each.index == listener.follows]
+                following[index] = self._open_following(listener, request, leading)
+            opened = following.get(index) or self._open_together(plan, index, request, following)
+            for bound in opened:
                 spread = bound.reuse_port and workers and siblings.SPREADS
                 self._add(bound, listener, index, 0 if spread else None)
         for handle in left:
@@ -161,7 +178,14 @@ class Bindings:
         before = len(self._bindings)
         for handle in handles:
             listener = plan.listeners[handle.listener]
-            self._add(handle.take(), listener, handle.listener, handle.worker, owned=False)
+            self._add(
+                handle.take(),
+                listener,
+                handle.listener,
+                handle.worker,
+                lanes=handle.lanes,
+                owned=False,
+            )
         return self._bindings[before:]
 
     def drop(self, dropped: Collection[Binding]) -> None:
@@ -170,6 +194,48 @@ class Bindings:
             binding.bound.sock.close()
         gone = set(map(id, dropped))
         self._bindings = [binding for binding in self._bindings if id(binding) not in gone]
+
+    def _open_together(
+        self, plan: Plan, index: int, request: BindRequest, following: dict[int, list[Bound]]
+    ) -> list[Bound]:
+        """Open a listener, and those that are to have its addresses.
+
+        Where the system chooses the port, another transport may have no such port free: it
+        chooses again.
+        """
+        listener = plan.listeners[index]
+        followers = [number for number, each in enumerate(plan.listeners) if each.follows == index]
+        tries = _TRIES if followers and request.address.endswith(":0") else 1
+        while True:
+            tries -= 1
+            opened = self._open(listener, request)
+            made: dict[int, list[Bound]] = {}
+            try:
+                for number in followers:
+                    follower = plan.listeners[number]
+                    made[number] = self._open_following(follower, request, opened)
+            except BindError:
+                for bound in [*opened, *(bound for each in made.values() for bound in each)]:
+                    bound.sock.close()
+                if not tries:
+                    raise
+            else:
+                following.update(made)
+                return opened
+
+    def _open_following(
+        self, listener: ListenerPlan, request: BindRequest, leading: Sequence[Bound]
+    ) -> list[Bound]:
+        """Open a listener at the addresses of another."""
+        opened: list[Bound] = []
+        try:
+            for bound in leading:
+                opened += self._open(listener, replace(request, address=bound.display))
+        except BaseException:
+            for bound in opened:
+                bound.sock.close()
+            raise
+        return opened
 
     def _open(self, listener: ListenerPlan, request: BindRequest) -> list[Bound]:
         """What a transport makes of a bind string, if it is not ours already."""
@@ -206,11 +272,19 @@ class Bindings:
         index: int,
         worker: int | None = None,
         *,
+        lanes: int = 1,
         owned: bool = True,
     ) -> None:
         file = _identity(bound.unlink) if owned else None
         self._bindings.append(
-            Binding(bound=bound, listener=listener, index=index, worker=worker, file=file)
+            Binding(
+                bound=bound,
+                listener=listener,
+                index=index,
+                worker=worker,
+                lanes=lanes,
+                file=file,
+            )
         )
 
     def _finish_activation(self) -> None:
@@ -256,6 +330,21 @@ class Bindings:
                     break
                 bound = Bound(sock=sock, display=first.bound.display, reuse_port=True)
                 self._add(bound, first.listener, first.index, worker)
+        sizes = Counter(binding.group for binding in self._bindings)
+        self._bindings = [replace(each, lanes=sizes[each.group]) for each in self._bindings]
+        self.steer()
+
+    def steer(self) -> None:
+        """Have datagrams reach the workers that they are for."""
+        groups: dict[tuple[int, str], list[Binding]] = {}
+        for binding in self._bindings:
+            if binding.datagrams:
+                groups.setdefault(binding.group, []).append(binding)
+        for group in groups.values():
+            transport = group[0].listener.transport
+            if transport.steer is not None:
+                group.sort(key=lambda binding: binding.worker or 0)
+                transport.steer.load()([binding.bound.sock for binding in group])
 
     def of_worker(self, worker: int) -> list[Binding]:
         """The sockets that one worker serves, in the order configured."""
@@ -286,6 +375,7 @@ class Bindings:
                 kind=binding.listener.transport.kind.value,
                 display=binding.bound.display,
                 worker=binding.worker,
+                lanes=binding.lanes,
                 reuse_port=binding.bound.reuse_port,
                 unlink=binding.bound.unlink if heir else "",
                 **share(binding.bound.sock, process),
@@ -299,13 +389,21 @@ class Bindings:
         return [handle for handle in found if handle.worker is not None]
 
     def copies(self) -> list[SocketHandle]:
-        """The sockets for other `Bindings` of this process, each with a descriptor of its own."""
-        return [
-            replace(handle, descriptor=os.dup(handle.descriptor))
-            if handle.descriptor != -1
-            else handle
-            for handle in self.handles(process=os.getpid())
-        ]
+        """The sockets for other `Bindings` of this process, each with a descriptor of its own.
+
+        Raises:
+            OSError: There is no room for that many.
+        """
+        made: list[SocketHandle] = []
+        try:
+            for handle in self.handles(process=os.getpid()):
+                copied = -1 if handle.descriptor == -1 else os.dup(handle.descriptor)
+                made.append(replace(handle, descriptor=copied))
+        except OSError:
+            for handle in made:
+                os.close(handle.descriptor)
+            raise
+        return made
 
     def yield_to(self, heir: Bindings) -> None:
         """Close, in favour of other `Bindings` of this process: files that these have too are

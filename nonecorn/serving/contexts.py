@@ -7,15 +7,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nonecorn.serving.admission import RequestQueue
-from nonecorn.spi import AppContext, ASGIApp, Context, Header, Kind, Observers
+from nonecorn.serving.application import open_application
+from nonecorn.spi import AppContext, ASGIApp, Context, Header, Kind, Observers, Place
 
 if TYPE_CHECKING:
+    from nonecorn.builtin.tls.credentials import TLSAdjuster
     from nonecorn.builtin.tls.server import ServerTLS
     from nonecorn.plan import Plan
-    from nonecorn.spi import ProtocolFactory, ProtocolUpgrade, Runtime, Stream, StreamFactory
+    from nonecorn.serving.bindings import Bindings
+    from nonecorn.spi import (
+        ProtocolFactory,
+        ProtocolUpgrade,
+        QuicProtocolFactory,
+        Runtime,
+        Stream,
+        StreamFactory,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +35,7 @@ class Negotiable:
 
     default: ProtocolFactory
     alpn: Mapping[bytes, ProtocolFactory]
+    quic: Mapping[bytes, QuicProtocolFactory]
     prefaces: tuple[tuple[bytes, ProtocolFactory], ...]
     protocol_upgrades: Mapping[bytes, ProtocolUpgrade]
     http: StreamFactory
@@ -33,11 +45,13 @@ class Negotiable:
 def load_negotiable(plan: Plan) -> Negotiable:
     """Load the protocols and streams of a plan."""
     protocols = [spec for spec in plan.protocols if spec.kind is Kind.STREAM]
-    factories = {spec.name: spec.factory.load() for spec in protocols}
+    factories: dict[str, ProtocolFactory] = {spec.name: spec.factory.load() for spec in protocols}
+    datagrams = [spec for spec in plan.protocols if spec.kind is Kind.DATAGRAM]
     default = next(spec for spec in protocols if spec.default)
     return Negotiable(
         default=factories[default.name],
         alpn={alpn: factories[spec.name] for spec in protocols for alpn in spec.alpn},
+        quic={alpn: spec.factory.load() for spec in datagrams for alpn in spec.alpn},
         prefaces=tuple((spec.preface, factories[spec.name]) for spec in protocols if spec.preface),
         protocol_upgrades={
             spec.upgrade: spec.accept_upgrade.load()
@@ -72,6 +86,8 @@ class Contexts:
         observers: Observers,
         state: dict[str, Any] | None,
         tls: ServerTLS | None = None,
+        place: Place | None = None,
+        alt_svc: bytes = b"",
     ) -> None:
         limits = plan.limits
         running: set[Stream] = set()
@@ -89,18 +105,22 @@ class Contexts:
             "stream_upgrades": negotiable.stream_upgrades,
             "protocol_upgrades": negotiable.protocol_upgrades,
             "alpn": negotiable.alpn,
+            "quic": negotiable.quic,
             "root_path": plan.server.root_path,
             "state": state,
-            "headers": common_headers(plan),
             "date_header": plan.server.date_header,
             "settings": plan.settings,
             "observers": observers,
             "running": running,
             "log": logging.getLogger("nonecorn.error"),
             "admission": self.queue,
+            "place": Place() if place is None else place,
         }
-        self.clear = Context(scheme="http", prefaces=negotiable.prefaces, **shared)
-        self.secure = Context(scheme="https", tls=tls, **shared)
+        headers = common_headers(plan)
+        self.clear = Context(scheme="http", prefaces=negotiable.prefaces, headers=headers, **shared)
+        if alt_svc:
+            headers += ((b"alt-svc", alt_svc),)
+        self.secure = Context(scheme="https", tls=tls, headers=headers, **shared)
 
     def __repr__(self) -> str:
         return f"<Contexts {self.clear!r} {self.secure!r}>"
@@ -120,13 +140,36 @@ def common_headers(plan: Plan) -> tuple[Header, ...]:
     return ((b"server", b"nonecorn"),) if plan.server.server_header else ()
 
 
+def alternatives(plan: Plan, bindings: Bindings) -> bytes:
+    """What `Alt-Svc` says of the QUIC listeners (RFC 7838 section 3); empty for nothing."""
+    wanted = plan.server.alt_svc
+    if wanted != "auto":
+        return b"" if wanted == "off" else wanted.encode("latin-1")
+    ids = [alpn for spec in plan.protocols if spec.kind is Kind.DATAGRAM for alpn in spec.alpn]
+    found = [
+        b'%b=":%d"; ma=86400' % (alpn, binding.bound.sock.getsockname()[1])
+        for binding in bindings.serving
+        if binding.datagrams
+        for alpn in ids
+    ]
+    return b", ".join(dict.fromkeys(found))
+
+
 def app_context(plan: Plan) -> AppContext:
     """What application loaders, wrappers, middleware and observers may know."""
-    return AppContext(settings=plan.settings, log=logging.getLogger("nonecorn.error"))
+    return AppContext(
+        settings=plan.settings,
+        log=logging.getLogger("nonecorn.error"),
+        opener=partial(open_application, plan),
+    )
 
 
-def load_tls(plan: Plan) -> ServerTLS | None:
+def load_tls(plan: Plan, adjust: TLSAdjuster | None = None) -> ServerTLS | None:
     """Certificates and rules of a plan's TLS listeners; None where no listener has TLS.
+
+    Args:
+        plan: What to serve.
+        adjust: Has the last word on each context.
 
     Raises:
         CertificateError: A file cannot be used.
@@ -136,4 +179,4 @@ def load_tls(plan: Plan) -> ServerTLS | None:
     from nonecorn.builtin.tls.server import ServerTLS  # noqa: PLC0415  # imports ssl: only where needed
 
     offer = [alpn for spec in plan.protocols if spec.kind is Kind.STREAM for alpn in spec.alpn]
-    return ServerTLS(plan.server, offer)
+    return ServerTLS(plan.server, offer, adjust)

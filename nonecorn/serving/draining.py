@@ -17,7 +17,7 @@ from nonecorn.serving.load import Load
 if TYPE_CHECKING:
     from nonecorn.serving.connections import Connections
     from nonecorn.serving.contexts import Contexts
-    from nonecorn.spi import Port, Runtime
+    from nonecorn.spi import Connection, Runtime
 
 _CANCELLING = 1.0
 """Seconds that cancelled applications have to clean up, and aborted connections to close."""
@@ -46,14 +46,14 @@ class Draining:
         runtime: Runtime,
         contexts: Contexts,
         connections: Connections,
-        apart: Collection[Port] = (),
+        apart: Collection[Connection] = (),
     ) -> None:
         self._apart = apart
         self._runtime = runtime
         self._contexts = contexts
         self._connections = connections
         self._hurried = False
-        self._lingering = False
+        self._lingering = True
         self._log = logging.getLogger("nonecorn.error")
 
     def __repr__(self) -> str:
@@ -70,9 +70,19 @@ class Draining:
         )
 
     @property
-    def _ports(self) -> list[Port]:
+    def _ports(self) -> list[Connection]:
         """Clients' connections."""
         return [port for port in self._runtime.ports if port not in self._apart]
+
+    async def see_off(self, seconds: float, timeout: float) -> None:
+        """Serve those who come, on the connections that they have or on others, once each.
+
+        Args:
+            seconds: For how long at most; until nobody is there, if that is sooner.
+            timeout: As for `run`, which comes next; no more than half of it is taken here too.
+        """
+        self._contexts.drain()
+        await self._linger(min(seconds, timeout / 2))
 
     async def run(self, timeout: float, linger: float = 0.0) -> bool:
         """Take nothing new, let requests finish, and cut off those that do not.
@@ -136,7 +146,6 @@ class Draining:
         """Serve those who come once more, until they are silent."""
         runtime, running = self._runtime, self._contexts.running
         until = runtime.time() + seconds
-        self._lingering = not self._hurried
         await self._arrivals()
         while self._lingering and (self._ports or running) and runtime.time() < until:
             await self._pass(min(_LOOK, until - runtime.time()))

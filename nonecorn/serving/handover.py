@@ -28,6 +28,7 @@ class SocketHandle:
         kind: What it carries: the value of a `nonecorn.spi.Kind`.
         display: The address that it is bound to.
         worker: Index of the one worker whose socket it is; None where all share it.
+        lanes: How many workers have one of these each; 1 where all share it.
         reuse_port: Other sockets may be opened with its address.
         descriptor: Its number in the giving process, and in the child; -1 on Windows.
         shared: On Windows, what `socket.share` gave, in base64.
@@ -39,6 +40,7 @@ class SocketHandle:
     kind: str
     display: str
     worker: int | None = None
+    lanes: int = 1
     reuse_port: bool = False
     descriptor: int = -1
     shared: str = ""

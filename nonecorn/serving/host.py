@@ -21,22 +21,29 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
+import os
 import signal
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from nonecorn.builtin.lifespan import Lifespan
 from nonecorn.serving.adoption import Adoption
 from nonecorn.serving.application import wrap_application
 from nonecorn.serving.connections import Connections
-from nonecorn.serving.contexts import Contexts, app_context, load_negotiable, load_tls
+from nonecorn.serving.contexts import (
+    Contexts,
+    alternatives,
+    app_context,
+    load_negotiable,
+    load_tls,
+)
 from nonecorn.serving.draining import Draining
 from nonecorn.serving.load import Load, RequestCounts
 from nonecorn.serving.negotiate import PrefaceSniffer
 from nonecorn.serving.observers import compile_observers
 from nonecorn.serving.reopening import reopen_log_files
 from nonecorn.serving.request_limit import RequestLimit, drawn_limit
-from nonecorn.spi import LifespanError
+from nonecorn.spi import Lane, LifespanError, Place, Running, running
+from nonecorn.spi.lifespan import Lifespan
 
 if TYPE_CHECKING:
     from nonecorn.builtin.tls.server import ServerTLS
@@ -46,7 +53,7 @@ if TYPE_CHECKING:
     from nonecorn.serving.handover import SocketHandle
     from nonecorn.serving.health.facts import Facts
     from nonecorn.serving.health.service import HealthService
-    from nonecorn.spi import Context, Job, Observers, Port, Protocol, Runtime, Waiter
+    from nonecorn.spi import Context, Job, Listening, Observers, Port, Protocol, Runtime, Waiter
 
 EXIT_CLEAN = 0
 EXIT_CUT = 1
@@ -56,6 +63,9 @@ STOP_SIGNALS = tuple(
     for name in ("SIGINT", "SIGTERM", "SIGBREAK")
     if hasattr(signal, name)
 )
+
+_LATECOMERS = 0.5
+"""Seconds for those who have connected just before nobody accepts any more."""
 
 _IDLE, _STARTING, _SERVING, _DRAINING, _ENDING, _ENDED = range(6)
 _STAGES = ("idle", "starting", "serving", "draining", "shutting down", "ended")
@@ -79,6 +89,7 @@ class Host:
             closes them, so that new clients are refused instead of waiting in their backlog.
         drain_delay: Seconds between the end of readiness and that of accepting; where there are
             workers it is not theirs to wait.
+        place: Where the worker stands among others; None where it is alone.
 
     Raises:
         NonecornError: A part of the plan cannot be had, or has no use for its settings.
@@ -97,6 +108,7 @@ class Host:
         retiring: Callable[[str], None] | None = None,
         stopping: Callable[[], None] | None = None,
         drain_delay: float = 0.0,
+        place: Place | None = None,
     ) -> None:
         self._plan = plan
         self._bindings = bindings
@@ -106,8 +118,9 @@ class Host:
         self._retiring = retiring
         self._stopping = stopping
         self._drain_delay = drain_delay
+        self._place = Place(secret=os.urandom(32)) if place is None else place
         self._log = logging.getLogger("nonecorn.error")
-        context = app_context(plan)
+        context = self._context = app_context(plan)
         self._negotiable = load_negotiable(plan)
         self._tls = load_tls(plan) if tls is None else tls
         self._observers: Observers = compile_observers(plan.observers, context)
@@ -117,6 +130,9 @@ class Host:
         self._stage = _IDLE
         self._stops = 0
         self._retired = False
+        self._unready = False
+        self._patience = math.inf
+        self._alone = False
         self._cut = False
         self._adoption: Adoption | None = None
         self._runtime: Runtime | None = None
@@ -126,6 +142,7 @@ class Host:
         self._health: HealthService | None = None
         self._accepting = False
         self._stay: Waiter | None = None
+        self._certificates: CertificateWatch | None = None
 
     def __repr__(self) -> str:
         return f"<Host {_STAGES[self._stage]} {self._draining or ''}>"
@@ -140,6 +157,11 @@ class Host:
             LifespanError: The application's start-up failed.
         """
         self._runtime = runtime
+        self._context.run = Running(runtime=runtime, draining=self._unready)
+        with running(self._context.run):
+            return await self._run(runtime)
+
+    async def _run(self, runtime: Runtime) -> int:
         self._stop = runtime.waiter()
         if self._signals:
             for number in STOP_SIGNALS:
@@ -172,6 +194,7 @@ class Host:
         On the loop's thread, or before `main` has begun.
         """
         self._stops += 1
+        self.unready()
         if self._stop is not None:
             self._stop.set()
         lifespan = self._lifespan
@@ -190,12 +213,28 @@ class Host:
             self._cut = True
             lifespan.cancel()
 
-    def retire(self) -> None:
-        """Ask for the end because others serve from now on: nobody is in a hurry.
+    def unready(self) -> None:
+        """The server is going to end: let the application know.
 
         On the loop's thread, or before `main` has begun.
         """
+        self._unready = True
+        if self._context.run is not None:
+            self._context.run.draining = True
+
+    def retire(self, *, patience: float = math.inf, alone: bool = False) -> None:
+        """Ask for the end because others serve from now on: nobody is in a hurry.
+
+        On the loop's thread, or before `main` has begun.
+
+        Args:
+            patience: Seconds that idle connections are left to their clients, at most.
+            alone: The others begin only when this worker has ended: it goes on to accept in the
+                meantime.
+        """
         self._retired = True
+        self._patience = patience
+        self._alone = alone
         if self._stop is not None:
             self._stop.set()
 
@@ -208,6 +247,16 @@ class Host:
         """Leave that worker's sockets to it again. On the loop's thread."""
         if self._adoption is not None:
             self._adoption.release(worker)
+
+    def share_tickets(self, secret: bytes) -> None:
+        """Use another secret, which other workers have too, for TLS session tickets."""
+        if self._tls is not None:
+            self._tls.share_tickets(secret)
+
+    def refresh_certificates(self) -> None:
+        """Look at certificate files now. On the loop's thread."""
+        if self._certificates is not None:
+            self._certificates.look()
 
     def reopen_logs(self) -> None:
         """Open log files anew: they were moved away. On the loop's thread."""
@@ -245,6 +294,7 @@ class Host:
             self._retiring("max_requests")
         else:
             self._log.info("max_requests is reached: stopping")
+            self.unready()
             self.retire()
 
     def _watch(self, runtime: Runtime) -> Job:
@@ -304,12 +354,20 @@ class Host:
         plan = self._plan
         state = lifespan.state if lifespan.supported else None
         contexts = Contexts(
-            plan, self._negotiable, runtime, self._app, self._observers, state, self._tls
+            plan,
+            self._negotiable,
+            runtime,
+            self._app,
+            self._observers,
+            state,
+            self._tls,
+            self._place,
+            alternatives(plan, self._bindings),
         )
         connections = Connections(runtime, plan.limits, self._observers)
         apart = () if self._health is None else self._health.ports
         draining = self._draining = Draining(runtime, contexts, connections, apart)
-        watch = self._watch_certificates(runtime)
+        watch = self._certificates = self._watch_certificates(runtime)
         started = False
         try:
             self._stage = _SERVING
@@ -328,15 +386,21 @@ class Host:
             await self._stop.wait()
             self._stage = _DRAINING
             await self._stay_open(runtime)
+            most = min(plan.limits.keep_alive_timeout or math.inf, self._patience)
+            if self._alone and not self._stops:
+                await draining.see_off(most, plan.server.graceful_timeout)
+                most = min(most, _LATECOMERS)
             self._adoption.close()
-            connections.close_listeners()
+            connections.close_listeners(succeeded=not self._stops)
             if self._stopping is not None:
                 self._stopping()
             self._tell_stopping(runtime)
             if self._stops > 1:
                 draining.hurry()
-            patient = not self._stops or plan.server.drain_delay
-            linger = (plan.limits.keep_alive_timeout or math.inf) if patient else 0.0
+            elif self._retired and self._stops:
+                draining.settle()  # both at once, after a hold-up: who has asked is answered
+            patient = self._retired or plan.server.drain_delay
+            linger = most if patient else 0.0
             self._cut = not await draining.run(plan.server.graceful_timeout, linger)
         finally:
             # After an error or a cancellation this is still to do.
@@ -346,16 +410,34 @@ class Host:
             if started and self._stage == _SERVING:
                 self._tell_stopping(runtime)
             draining.cut()
+            connections.close_endpoints()
 
     async def _listen(
         self, binding: Binding, contexts: Contexts, connections: Connections
     ) -> Callable[[], None]:
         """Accept from a socket. Returns what ends that."""
         context = contexts.secure if binding.listener.tls else contexts.clear
+        if binding.datagrams:
+            listening = await self._listen_datagrams(binding, context, connections)
+            return lambda: connections.close_listener(listening)
         first = self._first_protocol(context)
         backlog = self._plan.server.backlog
         listening = await connections.listen(binding.bound.sock, context, first, backlog)
         return lambda: connections.close_listener(listening)
+
+    async def _listen_datagrams(
+        self, binding: Binding, context: Context, connections: Connections
+    ) -> Listening:
+        endpoint = binding.listener.transport.endpoint
+        assert endpoint is not None  # `check_specs` looked
+        lane = Lane(
+            index=binding.worker or 0,
+            count=binding.lanes,
+            listener=f"{binding.index} {binding.bound.display}",
+        )
+        return await connections.listen_datagrams(
+            binding.bound.sock, context, endpoint.load(), lane
+        )
 
     async def _stay_open(self, runtime: Runtime) -> None:
         """Serve on while load balancers notice that the worker is not ready any more."""

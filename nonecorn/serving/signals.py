@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+def within_import(frame: FrameType | None) -> bool:
+    """Whether a signal came while Python's import system itself ran.
+
+    Some of that are callbacks, in which Python prints what a handler raises, and goes on.
+    """
+    return frame is not None and frame.f_code.co_filename.startswith("<frozen importlib")
+
+
 class StopSignals:
     """Holds the process's stop signals while the context lasts.
 
@@ -47,8 +55,8 @@ class StopSignals:
         for _ in range(self._count):
             stop()
 
-    def _received(self, _number: int, _frame: FrameType | None) -> None:
-        if self.code is not None:
+    def _received(self, _number: int, frame: FrameType | None) -> None:
+        if self.code is not None and not within_import(frame):
             raise SystemExit(self.code)
         self._count += 1
         if self._stop is not None:

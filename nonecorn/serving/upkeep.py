@@ -1,8 +1,9 @@
 """What signals mean to a server without workers, but for those that stop it.
 
     USR1   log files are opened anew
-    HUP    so too: nothing can be read again without another process to read it. If the terminal
-           that the server was started in has gone, it stops
+    HUP    so too, and certificates are read again; the rest of the configuration cannot be without
+           another process to read it. If the terminal that the server was started in has gone, it
+           stops
     USR2   says what it would take
 
 A signal that the program has a handler of its own for is left to that.
@@ -34,7 +35,10 @@ def keep_up(runtime: Runtime, host: Host) -> None:
         if terminal.gone:
             host.stop()
             return
-        log.warning("SIGHUP: without workers nothing is read again (--workers 1 changes that)")
+        log.warning(
+            "SIGHUP: without workers only certificates are read again (--workers 1 changes that)"
+        )
+        host.refresh_certificates()
         reopen()
 
     def upgrade() -> None:

@@ -15,17 +15,20 @@ from typing import TYPE_CHECKING, Any, Final
 from nonecorn.spi.application import (
     AppDetector,
     AppLoader,
+    AppOpener,
     AppWrapper,
     ASGIApp,
     Header,
     Headers,
     Message,
     Middleware,
+    MiddlewareCheck,
     Receive,
     Scope,
     Send,
 )
 from nonecorn.spi.clock import TICK, Clock, http_date
+from nonecorn.spi.coding import choose_coding
 from nonecorn.spi.context import Admission, AppContext, Context, Observers
 from nonecorn.spi.datagrams import DatagramBatches
 from nonecorn.spi.disconnect import follows_disconnect, is_disconnect
@@ -48,7 +51,8 @@ from nonecorn.spi.errors import (
     RemoteProtocolError,
     StartupError,
 )
-from nonecorn.spi.observer import Observer, RequestRecord
+from nonecorn.spi.observer import RECORD, UNLOGGED, Observer, RequestRecord, recorded_scope
+from nonecorn.spi.options import read_options
 from nonecorn.spi.protocol import (
     NEVER,
     Exchange,
@@ -57,11 +61,23 @@ from nonecorn.spi.protocol import (
     ProtocolUpgrade,
     UpgradeRequest,
 )
-from nonecorn.spi.refs import Ref
-from nonecorn.spi.runtime import (
-    DatagramPort,
+from nonecorn.spi.quic import (
     Endpoint,
+    EndpointFactory,
+    Lane,
+    Place,
+    QuicPort,
+    QuicProtocol,
+    QuicProtocolFactory,
+    Steer,
+)
+from nonecorn.spi.refs import Ref
+from nonecorn.spi.run import Running, current_run, running
+from nonecorn.spi.runtime import (
+    Connection,
+    DatagramPort,
     Job,
+    Lifetime,
     Listening,
     Port,
     Runtime,
@@ -69,6 +85,7 @@ from nonecorn.spi.runtime import (
     Waiter,
     Worker,
 )
+from nonecorn.spi.server import Server
 from nonecorn.spi.settings import Limits, SettingInfo, Settings, Unit, info_of, setting
 from nonecorn.spi.specs import (
     AppLoaderSpec,
@@ -111,7 +128,9 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "NEVER",
     "PLUGIN_API",
+    "RECORD",
     "TICK",
+    "UNLOGGED",
     "ASGIApp",
     "Admission",
     "ApiMismatchError",
@@ -120,6 +139,7 @@ __all__ = [
     "AppLoadError",
     "AppLoader",
     "AppLoaderSpec",
+    "AppOpener",
     "AppWrapper",
     "AppWrapperSpec",
     "BadSpecError",
@@ -132,26 +152,32 @@ __all__ = [
     "Clock",
     "CommandSpec",
     "ConfigError",
+    "Connection",
     "Context",
     "DatagramBatches",
     "DatagramPort",
     "Endpoint",
+    "EndpointFactory",
     "Exchange",
     "Header",
     "Headers",
     "Job",
     "Kind",
+    "Lane",
     "LifespanError",
+    "Lifetime",
     "Limits",
     "Listening",
     "LocalProtocolError",
     "Message",
     "Middleware",
+    "MiddlewareCheck",
     "MiddlewareSpec",
     "NonecornError",
     "Observer",
     "ObserverSpec",
     "Observers",
+    "Place",
     "PluginConflictError",
     "PluginError",
     "PluginLoadError",
@@ -162,17 +188,23 @@ __all__ = [
     "ProtocolFactory",
     "ProtocolSpec",
     "ProtocolUpgrade",
+    "QuicPort",
+    "QuicProtocol",
+    "QuicProtocolFactory",
     "Receive",
     "Ref",
     "RemoteProtocolError",
     "RequestRecord",
+    "Running",
     "Runtime",
     "Scope",
     "Send",
+    "Server",
     "SettingInfo",
     "Settings",
     "Spec",
     "StartupError",
+    "Steer",
     "Stream",
     "StreamFactory",
     "StreamSpec",
@@ -187,10 +219,15 @@ __all__ = [
     "Waiter",
     "Worker",
     "WorkerSpec",
+    "choose_coding",
+    "current_run",
     "follows_disconnect",
     "hookimpl",
     "http_date",
     "info_of",
     "is_disconnect",
+    "read_options",
+    "recorded_scope",
+    "running",
     "setting",
 ]

@@ -68,3 +68,29 @@ class Middleware(typing.Protocol):
             ConfigError: An option is unknown or has an unusable value.
         """
         ...
+
+
+class MiddlewareCheck(typing.Protocol):
+    """Looks at the options of a middleware. Called in the supervisor, for each configured entry."""
+
+    def __call__(self, options: dict[str, Any], context: AppContext, /) -> object:
+        """Return anything.
+
+        Must not import an application, nor keep anything open.
+
+        Args:
+            options: As `Middleware` gets them.
+            context: Settings; there is no run yet, and no application can be opened.
+
+        Raises:
+            ConfigError: Every problem, one line each, as `Middleware` would raise it.
+        """
+        ...
+
+
+class AppOpener(typing.Protocol):
+    """Loads an application by its import string. See `AppContext.open_app`."""
+
+    def __call__(self, target: str, interface: str, factory: bool, /) -> ASGIApp:
+        """Return it in ASGI 3's shape."""
+        ...

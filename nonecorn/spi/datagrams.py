@@ -1,27 +1,41 @@
 """Datagrams in batches: what every runtime does with a non-blocking UDP socket.
 
 Packets of one size for one peer, which is what QUIC sends, go to the kernel in a single call where
-it segments them (Linux: UDP_SEGMENT, udp(7)); elsewhere, and for everything else, one by one.
+it segments them, and come from it in a single call where it has put them together (Linux:
+UDP_SEGMENT and UDP_GRO, udp(7)); elsewhere, and for everything else, one by one. With each comes what
+routers have marked on it (ECN, RFC 3168), where the platform tells.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import socket
 import struct
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import socket
+Datagram = tuple[bytes, Any, int]
+"""Data, the peer's address, and the ECN field of its IP header: 0 where it is not known."""
 
 _RECEIVES = 64
-"""Datagrams taken per readiness."""
+"""Calls per readiness."""
+_ENOUGH = 256
+"""Datagrams after which no further call is made: what they cause has to be sent, too."""
 _MAX_DATAGRAM = 65535
 _SOL_UDP = 17
 _UDP_SEGMENT = 103
+_UDP_GRO = 104
 _MAX_SEGMENTS = 64  # UDP_MAX_SEGMENTS of the kernels that introduced it
 _NO_SEGMENTS = (errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP)
 _MAX_PAYLOAD = 65000  # what is segmented must fit one IP datagram first, headers included
+
+# linux/in.h, linux/in6.h; Python names only some of them.
+_IP_TOS = 1
+_IP_RECVTOS = 13
+_IPV6_RECVTCLASS = 66
+_IPV6_TCLASS = 67
+_ECN = 0x03
 
 
 class DatagramBatches:
@@ -31,33 +45,74 @@ class DatagramBatches:
         sock: The socket; it stays the caller's.
     """
 
-    __slots__ = ("_segments", "_sock")
+    __slots__ = ("_buffer", "_segments", "_sock", "_together")
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._segments = sys.platform == "linux"
+        internet = sock.family in (socket.AF_INET, socket.AF_INET6)
+        self._segments = sys.platform == "linux" and internet
+        self._together = self._segments and _receive_together(sock)
+        self._buffer = memoryview(bytearray(_MAX_DATAGRAM if self._together else 0))
 
     def __repr__(self) -> str:
-        return f"<DatagramBatches {'segmented' if self._segments else 'one by one'}>"
+        kept = "together" if self._together else "one by one"
+        return f"<DatagramBatches {'segmented' if self._segments else 'one by one'}, {kept}>"
 
-    def receive(self) -> list[tuple[bytes, Any]]:
+    def receive(self) -> list[Datagram]:
         """What has arrived, oldest first, up to a bound; empty where nothing has."""
-        packets: list[tuple[bytes, Any]] = []
+        return self._receive_together() if self._together else self._receive_each()
+
+    def _receive_each(self) -> list[Datagram]:
+        packets: list[Datagram] = []
         receive = self._sock.recvfrom
         for _ in range(_RECEIVES):
             try:
-                packets.append(receive(_MAX_DATAGRAM))
+                data, address = receive(_MAX_DATAGRAM)
             except (BlockingIOError, InterruptedError):
                 break
             except OSError:
                 # An ICMP error that belongs to some earlier packet of ours.
                 continue
+            packets.append((data, address, 0))
+        return packets
+
+    def _receive_together(self) -> list[Datagram]:
+        packets: list[Datagram] = []
+        buffer = self._buffer
+        buffers = [buffer]
+        receive = self._sock.recvmsg_into
+        for _ in range(_RECEIVES):
+            try:
+                size, control, _, address = receive(buffers, _CONTROL)
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError:
+                continue
+            step, mark = size, 0
+            for _, kind, value in control:
+                # Between the two families and UDP no number stands for two things.
+                if kind == _UDP_GRO:
+                    step = int.from_bytes(value[:4], sys.byteorder) or size
+                elif kind in (_IP_TOS, _IPV6_TCLASS):
+                    mark = value[0 if sys.byteorder == "little" or len(value) == 1 else -1] & _ECN
+            if step >= size:
+                packets.append((bytes(buffer[:size]), address, mark))
+            else:
+                packets += [
+                    (bytes(buffer[at : min(at + step, size)]), address, mark)
+                    for at in range(0, size, step)
+                ]
+            if len(packets) >= _ENOUGH:
+                break
         return packets
 
     def send(self, packets: list[bytes], address: Any) -> None:
         """Send to one peer; what the kernel does not take now is dropped, as the network might."""
-        if self._segments and len(packets) > 1 and self._send_segments(packets, address):
-            return
+        while self._segments and len(packets) > 1:
+            count = _alike(packets)
+            if count < 2 or not self._send_segments(packets[:count], address):
+                break
+            packets = packets[count:]
         for packet in packets:
             try:
                 self._sock.sendto(packet, address)
@@ -68,16 +123,8 @@ class DatagramBatches:
                 continue
 
     def _send_segments(self, packets: list[bytes], address: Any) -> bool:
-        """Send all in one call, where all are as long as the first and the last is not longer."""
-        size = len(packets[0])
-        if (
-            len(packets) > _MAX_SEGMENTS
-            or size * len(packets) > _MAX_PAYLOAD
-            or not 0 < len(packets[-1]) <= size
-            or any(len(packet) != size for packet in packets[1:-1])
-        ):
-            return False
-        control = [(_SOL_UDP, _UDP_SEGMENT, struct.pack("=H", size))]
+        """Send all in one call: all are as long as the first, and the last is not longer."""
+        control = [(_SOL_UDP, _UDP_SEGMENT, struct.pack("=H", len(packets[0])))]
         try:
             self._sock.sendmsg(packets, control, 0, address)
         except (BlockingIOError, InterruptedError):
@@ -89,3 +136,33 @@ class DatagramBatches:
                 self._segments = False
             return False
         return True
+
+
+_CONTROL = socket.CMSG_SPACE(4) * 3 if hasattr(socket, "CMSG_SPACE") else 0
+
+
+def _alike(packets: list[bytes]) -> int:
+    """How many of the first packets may go in one call."""
+    size = len(packets[0])
+    if not size:
+        return 0
+    most = min(len(packets), _MAX_SEGMENTS, _MAX_PAYLOAD // size)
+    for count in range(1, most):
+        length = len(packets[count])
+        if length != size:
+            return count + 1 if 0 < length < size else count
+    return most
+
+
+def _receive_together(sock: socket.socket) -> bool:
+    """Ask for datagrams put together, and for their marks; False where the kernel does neither."""
+    v6 = sock.family == socket.AF_INET6
+    with contextlib.suppress(OSError):
+        if v6:
+            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVTCLASS, 1)
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, _IP_RECVTOS, 1)
+    with contextlib.suppress(OSError):
+        sock.setsockopt(_SOL_UDP, _UDP_GRO, 1)
+        return True
+    return False

@@ -10,12 +10,22 @@ from __future__ import annotations
 
 import typing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from nonecorn.spi.application import Headers
 
 if typing.TYPE_CHECKING:
-    from nonecorn.spi.runtime import Port, Runtime
+    from nonecorn.spi.runtime import Connection, Runtime
+
+
+UNLOGGED: Final = "nonecorn.unlogged"
+"""Key that whoever answers a request puts into its scope's `extensions` to keep it out of access
+logs; the value is an empty dictionary."""
+
+RECORD: Final = "nonecorn.record"
+"""Extension of scopes: a dictionary for middleware that knows better what the request is, such as
+who sent it. Its values are in the scope that observers get at the end, in place of the server's
+own. Offered only where somebody observes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,9 +33,9 @@ class RequestRecord:
     """One request or socket, as it ended.
 
     Attributes:
-        scope: The ASGI scope. For a request refused before there was one (`reason` is set) it
-            has what was understood: at least `type`, `client`, `server`, `headers`, `method`
-            and `path`, the last two maybe empty.
+        scope: The ASGI scope, as corrected by middleware (see `RECORD`). For a request refused
+            before there was one (`reason` is set) it has what was understood: at least `type`,
+            `client`, `server`, `headers`, `method` and `path`, the last two maybe empty.
         status: Status code of the final response; None if none was started.
         headers: Header fields of the response as the application gave them.
         sent: Response body bytes handed to the transport, without framing.
@@ -45,6 +55,13 @@ class RequestRecord:
     reason: str
 
 
+def recorded_scope(scope: dict[str, Any]) -> dict[str, Any]:
+    """A stream's scope as its `RequestRecord` is to have it; see `RECORD`."""
+    extensions = scope.get("extensions")
+    known = extensions.get(RECORD) if extensions.__class__ is dict else None
+    return {**scope, **known} if known and known.__class__ is dict else scope
+
+
 class Observer:
     """Base of observers: override what you want to hear of; the rest costs nothing."""
 
@@ -59,10 +76,10 @@ class Observer:
     def reopen_logs(self, runtime: Runtime) -> None:
         """Log files were moved away: who writes one opens it anew."""
 
-    def connection_opened(self, port: Port) -> None:
+    def connection_opened(self, port: Connection) -> None:
         """A connection was accepted; before TLS, if the listener has it."""
 
-    def connection_closed(self, port: Port) -> None:
+    def connection_closed(self, port: Connection) -> None:
         """The connection has gone, for whatever reason; said exactly once."""
 
     def request_started(self, scope: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ if typing.TYPE_CHECKING:
 
     from nonecorn.spi.clock import Clock
     from nonecorn.spi.protocol import Protocol
+    from nonecorn.spi.quic import Endpoint
     from nonecorn.spi.tls import TLSInfo
 
 T = TypeVar("T")
@@ -73,25 +74,36 @@ class Listening(typing.Protocol):
         ...
 
 
-class Port(typing.Protocol):
-    """One accepted byte stream, as protocols and streams see it.
-
-    The runtime makes one per connection and calls the methods of `protocol`: `data_received`,
-    `eof_received`, `pause_writing`, `resume_writing`, `connection_lost`, and once a second
-    `sweep` where `protocol.deadline` has passed.
+class Lifetime(typing.Protocol):
+    """What every protocol lets its host do, whatever its connection carries.
 
     Attributes:
-        runtime: Who made it.
-        protocol: Whose methods are called; change it with `set_protocol`.
-        write: Send bytes, in order. Never waits: what the kernel does not take is buffered, and
-            past `limits.send_buffer` bytes `protocol.pause_writing()` is called. It is called too
-            where a write finds the peer gone, since `connection_lost` comes only with the next
-            tick. After `close`, `abort` or the loss of the connection it does nothing.
+        deadline: When `sweep` is wanted, in seconds of `clock.now`.
+    """
+
+    deadline: float
+
+    def sweep(self) -> None:
+        """`deadline` has passed, by up to a tick."""
+        ...
+
+    def shutdown(self) -> None:
+        """Drain."""
+        ...
+
+
+class Connection(typing.Protocol):
+    """One connection of whatever kind, as those see it who look after all of them: `Port` is a
+    byte stream, `QuicPort` many.
+
+    Attributes:
+        runtime: Whose it is.
+        protocol: What it serves; once a second its `sweep` is called where `protocol.deadline` has
+            passed.
         client: Peer's address; None where it has none (unix sockets). A layer that learns who a
             proxy speaks for sets it, and `server`, before it hands the connection over.
         server: Our address: `(host, port)`, or `(path, None)` for a unix socket.
         tls: TLS facts once the handshake is done; None on a clear connection.
-        zero_copy: `sendfile` may be used.
         on_close: Called once, after `protocol.connection_lost`; set by who accepted the
             connection.
     """
@@ -105,6 +117,39 @@ class Port(typing.Protocol):
     def runtime(self) -> Runtime:
         """See the class."""
         ...
+
+    @property
+    def protocol(self) -> Lifetime:
+        """See the class."""
+        ...
+
+    def close(self) -> None:
+        """Send what is buffered, then close. `connection_lost(None)` follows, not from within this
+        call.
+        """
+        ...
+
+    def abort(self) -> None:
+        """Close at once and drop what this side has buffered. `connection_lost` follows, not from
+        within this call.
+        """
+        ...
+
+
+class Port(Connection, typing.Protocol):
+    """One accepted byte stream, as protocols and streams see it.
+
+    The runtime makes one per connection and calls the methods of `protocol`: `data_received`,
+    `eof_received`, `pause_writing`, `resume_writing`, `connection_lost`, and `sweep`.
+
+    Attributes:
+        protocol: Whose methods are called; change it with `set_protocol`.
+        write: Send bytes, in order. Never waits: what the kernel does not take is buffered, and
+            past `limits.send_buffer` bytes `protocol.pause_writing()` is called. It is called too
+            where a write finds the peer gone, since `connection_lost` comes only with the next
+            tick. After `close`, `abort` or the loss of the connection it does nothing.
+        zero_copy: `sendfile` may be used.
+    """
 
     @property
     def write(self) -> Callable[[bytes], None]:
@@ -203,20 +248,12 @@ class DatagramPort(typing.Protocol):
         """
         ...
 
+    def pause_reading(self) -> None:
+        """Receive no more: somebody else reads the socket. `send` still works. Idempotent."""
+        ...
+
     def close(self) -> None:
         """Stop receiving and close this side's copy of the socket. Idempotent."""
-        ...
-
-
-class Endpoint(typing.Protocol):
-    """Receives the datagrams of one socket (a QUIC listener): sync, as a Protocol is."""
-
-    def datagrams_received(self, packets: list[tuple[bytes, Any]]) -> None:
-        """Datagrams with their peers' addresses, all that one tick found, oldest first."""
-        ...
-
-    def shutdown(self) -> None:
-        """Begin to drain: no new connections, farewell to the present ones."""
         ...
 
 
@@ -226,7 +263,8 @@ class Runtime(typing.Protocol):
     Attributes:
         name: The worker's name.
         clock: Ticks once a second while there are ports; read it, never call it.
-        ports: Every open connection's outermost port.
+        ports: Every open connection: the outermost port of each that `listen` made, and those that
+            have joined.
     """
 
     @property
@@ -240,7 +278,7 @@ class Runtime(typing.Protocol):
         ...
 
     @property
-    def ports(self) -> AbstractSet[Port]:
+    def ports(self) -> AbstractSet[Connection]:
         """See the class."""
         ...
 
@@ -306,6 +344,16 @@ class Runtime(typing.Protocol):
         self, sock: socket.socket, endpoint: Callable[[DatagramPort], Endpoint]
     ) -> DatagramPort:
         """Receive from a copy of a bound datagram socket."""
+        ...
+
+    def join(self, connection: Connection, /) -> None:
+        """Count a connection that this runtime did not make among `ports`: its protocol is swept,
+        and it is aborted when the runtime ends. Idempotent.
+        """
+        ...
+
+    def leave(self, connection: Connection, /) -> None:
+        """Undo `join`, once the connection has gone. Idempotent."""
         ...
 
     def on_signal(self, signal_number: int, callback: Callable[[], None], /) -> None:

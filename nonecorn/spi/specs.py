@@ -6,11 +6,18 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nonecorn.spi.application import AppDetector, AppLoader, AppWrapper, Middleware
+from nonecorn.spi.application import (
+    AppDetector,
+    AppLoader,
+    AppWrapper,
+    Middleware,
+    MiddlewareCheck,
+)
 from nonecorn.spi.refs import Ref
 
 if TYPE_CHECKING:
-    from nonecorn.spi.protocol import ProtocolFactory, ProtocolUpgrade
+    from nonecorn.spi.protocol import ProtocolUpgrade
+    from nonecorn.spi.quic import EndpointFactory, Steer
     from nonecorn.spi.stream import StreamFactory
     from nonecorn.spi.transport import Binder
 
@@ -55,6 +62,11 @@ class TransportSpec:
         prefix: Start of the bind strings it takes (`unix:`); empty for the one that takes the rest.
         bind: Turns a bind string into sockets, in the supervisor.
         option: Which bind option it serves: `bind` (and `insecure_bind`) or `quic_bind`.
+        endpoint: What serves its sockets in a worker; for datagrams only, and there needed.
+        steer: Has the kernel spread datagrams over the sockets of several workers; for datagrams
+            only.
+        priority: Among those that take the same addresses: the highest is taken, `--plugin`
+            decides otherwise, and two of equal priority are a conflict.
     """
 
     name: str
@@ -62,6 +74,9 @@ class TransportSpec:
     kind: Kind = Kind.STREAM
     prefix: str = ""
     option: str = "bind"
+    endpoint: Ref[EndpointFactory] | None = None
+    steer: Ref[Steer] | None = None
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +90,8 @@ class ProtocolSpec:
     Attributes:
         name: The plugin's name.
         serves: The protocol: `http/1.1`, `h2`, `h3`.
-        factory: Makes the engine of one connection.
+        factory: Makes the engine of one connection: a `ProtocolFactory`, or over datagrams a
+            `QuicProtocolFactory`.
         kind: What it runs over.
         alpn: ALPN ids (RFC 7301) that select it.
         preface: First bytes of a clear connection that select it; empty for none.
@@ -89,7 +105,7 @@ class ProtocolSpec:
 
     name: str
     serves: str
-    factory: Ref[ProtocolFactory]
+    factory: Ref[Any]
     kind: Kind = Kind.STREAM
     alpn: tuple[bytes, ...] = ()
     preface: bytes = b""
@@ -152,11 +168,24 @@ class AppWrapperSpec:
 class MiddlewareSpec:
     """A named layer around the application; used only where `[[middleware]]` or `--middleware`
     names it.
+
+    Attributes:
+        name: The plugin's name.
+        middleware: Makes the layer, in each worker.
+        help: One sentence.
+        check: Looks at an entry's options before anything is bound, and at `config check`; without
+            it a mistake shows in the worker.
+        standalone: It has answers of its own, so that a server with it needs no application: where
+            none is configured, what it passes on is answered 404.
+        paths: Options that are paths: relative ones in a file are relative to that file.
     """
 
     name: str
     middleware: Ref[Middleware]
     help: str = ""
+    check: Ref[MiddlewareCheck] | None = None
+    standalone: bool = False
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from nonecorn.spi.application import Headers, Message
 if typing.TYPE_CHECKING:
     from nonecorn.spi.context import Context
     from nonecorn.spi.protocol import Exchange
-    from nonecorn.spi.runtime import Job, Port, Waiter
+    from nonecorn.spi.runtime import Connection, Job, Waiter
 
 
 class Stream(typing.Protocol):
@@ -93,7 +93,7 @@ class StreamFactory(typing.Protocol):
         self,
         context: Context,
         exchange: Exchange,
-        port: Port,
+        port: Connection,
         version: str,
         method: str,
         raw_path: bytes,

@@ -14,6 +14,8 @@
     child.py       a worker, as the supervisor sees it; endings.py: its end, in words
     spawn.py       an interpreter for it; interpreter.py: by which command
     loop.py        what waits for all this: sockets, signals, timers
+    places.py      where workers stand among each other
+    tickets.py     what TLS sessions are resumed by, at whichever worker
     orphans.py     other people's processes, in a container
 
     channel.py     frames between the two, over a socket pair

@@ -7,9 +7,10 @@ pickled once per generation, inside: it names modules that are found only with t
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nonecorn.serving.handover import SocketHandle
+from nonecorn.spi import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +22,16 @@ class Assignment:
         path: The supervisor's `sys.path`.
         plan: The Plan, pickled.
         handles: Its listening sockets.
+        place: Where it stands among the others.
+        tickets: What all workers make the keys of TLS session tickets from; empty: each its own.
     """
 
     number: int
     path: tuple[str, ...]
     plan: bytes
     handles: tuple[SocketHandle, ...]
+    place: Place
+    tickets: bytes = field(default=b"", repr=False)
 
     def pack(self) -> bytes:
         """As it is sent."""

@@ -64,17 +64,25 @@ class Channel:
         return len(self._unsent)
 
     def send(self, data: bytes, descriptors: Collection[int] = ()) -> None:
-        """Send a frame, now or with a later `flush`. Nothing is raised: `receive` says it.
+        """Send a frame, now or with a later `flush`. That nobody reads it `receive` says.
 
         It may be called by any one thread at a time.
 
         Args:
             data: The frame.
             descriptors: What the other process gets copies of, with the frame; POSIX only.
+
+        Raises:
+            OSError: There is no room for another descriptor; nothing is sent.
         """
         # Copies, since they may be sent when the originals are closed.
-        copies = tuple(os.dup(each) for each in descriptors)
-        self._unsent.append((_LENGTH.pack(len(data)) + data, copies))
+        copies: list[int] = []
+        try:
+            copies.extend(map(os.dup, descriptors))
+        except OSError:
+            _close(copies)
+            raise
+        self._unsent.append((_LENGTH.pack(len(data)) + data, tuple(copies)))
         self.flush()
 
     def flush(self) -> None:

@@ -34,6 +34,8 @@ from nonecorn.supervisor.messages import (
     Retire,
     Retiring,
     Stop,
+    Tickets,
+    Unready,
     decode,
     encode,
 )
@@ -160,6 +162,10 @@ class Child:
             self._leave()
             self._send(Retire())
 
+    def unready(self) -> None:
+        """The server is going to end."""
+        self._send(Unready())
+
     def stop(self) -> None:
         """The server ends; told again, it does not wait for what is left."""
         if self.state is not State.GONE:
@@ -167,16 +173,24 @@ class Child:
             self._send(Stop())
 
     def adopt(self, lane: int, handles: Sequence[SocketHandle]) -> None:
-        """Serve somebody else's sockets too, for now."""
-        self.lanes |= {lane}
+        """Serve somebody else's sockets too, for now.
+
+        Raises:
+            OSError: There is no room for their descriptors.
+        """
         text = json.dumps([handle.as_json() for handle in handles])
         descriptors = [each.descriptor for each in handles if each.descriptor != -1]
         self.send(encode(Adopt(handles=text)), descriptors)
+        self.lanes |= {lane}
 
     def release(self, lane: int) -> None:
         """Leave these to whom they belong."""
         self.lanes -= {lane}
         self._send(Release(lane=lane))
+
+    def share_tickets(self, secret: bytes) -> None:
+        """All workers have another secret for TLS session tickets from now on."""
+        self._send(Tickets(secret=secret.hex()))
 
     def reopen_logs(self) -> None:
         """Log files were moved."""

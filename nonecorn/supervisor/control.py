@@ -33,6 +33,8 @@ from nonecorn.supervisor.messages import (
     Retire,
     Retiring,
     Stop,
+    Tickets,
+    Unready,
     decode,
     encode,
 )
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
 
 ORPHANED = 1.0
 """Seconds that a worker may go on without its supervisor."""
+_AGAIN = 0.02
+"""Seconds until the main thread is interrupted again, while it imports the application."""
 
 
 class Control:
@@ -57,6 +61,7 @@ class Control:
         self._channel = channel
         self._lock = threading.Lock()
         self._early: list[Message] = []
+        self._unheard = False  # it was told to end, and still imports
         self._runtime: Runtime | None = None
         self._host: Host | None = None
         for frame in further:
@@ -73,6 +78,7 @@ class Control:
         """From now on the host is told; what came before is told now."""
         with self._lock:
             self._runtime, self._host = runtime, host
+            self._unheard = False
             early, self._early = self._early, []
         for message in early:
             self._do(message)
@@ -101,7 +107,9 @@ class Control:
             with selectors.DefaultSelector() as selector:
                 selector.register(self._channel.sock, selectors.EVENT_READ)
                 while True:
-                    selector.select()
+                    if not selector.select(_AGAIN if self._unheard else None):
+                        _interrupt_main_thread()
+                        continue
                     for frame in self._channel.receive():
                         self._got(decode(frame))
         except (ChannelClosedError, OSError, ValueError):
@@ -115,12 +123,15 @@ class Control:
             self._early.append(message)
         if isinstance(message, Stop | Retire):
             # The main thread is importing the application: its handler ends that.
+            self._unheard = True
             _interrupt_main_thread()
 
     def _do(self, message: Message) -> None:
         host = self._host
         assert host is not None  # attached
         match message:
+            case Unready():
+                host.unready()
             case Stop():
                 host.stop()
             case Retire():
@@ -131,6 +142,8 @@ class Control:
                 host.adopt(self._handles(message.handles))
             case Release():
                 host.release(message.lane)
+            case Tickets():
+                host.share_tickets(bytes.fromhex(message.secret))
             case Ping():
                 self.report()
 

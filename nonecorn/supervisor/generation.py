@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nonecorn.spi import StartupError
 from nonecorn.supervisor.assignment import Assignment
 from nonecorn.supervisor.child import Child, Owner
 from nonecorn.supervisor.spawn import spawn
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from nonecorn.serving.bindings import Bindings
     from nonecorn.serving.handover import SocketHandle
     from nonecorn.supervisor.loop import Loop
+    from nonecorn.supervisor.places import Places
+    from nonecorn.supervisor.tickets import TicketSecret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,6 +35,8 @@ class Generation:
         bindings: Their sockets.
         environ: Their environment.
         directory: Where they start.
+        places: Where they stand among each other.
+        tickets: What they share for TLS session tickets; None where there is one at a time.
     """
 
     number: int
@@ -40,9 +45,18 @@ class Generation:
     bindings: Bindings
     environ: dict[str, str]
     directory: str
+    places: Places
+    tickets: TicketSecret | None = None
 
     @classmethod
-    def of(cls, plan: Plan, bindings: Bindings, number: int) -> Generation:
+    def of(
+        cls,
+        plan: Plan,
+        bindings: Bindings,
+        number: int,
+        places: Places,
+        tickets: TicketSecret | None = None,
+    ) -> Generation:
         """A generation of the present environment and working directory."""
         return cls(
             number=number,
@@ -51,6 +65,8 @@ class Generation:
             bindings=bindings,
             environ=dict(os.environ),
             directory=os.getcwd(),  # noqa: PTH109  # where a link leads now, later workers start too
+            places=places,
+            tickets=tickets,
         )
 
     def __repr__(self) -> str:
@@ -70,14 +86,15 @@ class Generation:
         """
         server = self.plan.server
         try:
+            place = self.places.next(self.plan)
             handles = self._handles(lanes, None) if sys.platform != "win32" else ()
             process, channel = spawn(
-                label=f"{index + 1} {server.app}",
+                label=f"{index + 1} {server.app or ''}".rstrip(),
                 descriptors=[handle.descriptor for handle in handles],
                 environ=self.environ,
                 directory=self.directory,
             )
-        except OSError as error:
+        except (OSError, StartupError) as error:
             log = logging.getLogger("nonecorn.error")
             log.error("worker %d cannot be started: %s", index + 1, error)  # noqa: TRY400  # one line
             return None
@@ -95,7 +112,12 @@ class Generation:
         if sys.platform == "win32":
             handles = self._handles(lanes, process.pid)
         assignment = Assignment(
-            number=index + 1, path=tuple(sys.path), plan=self.pickled, handles=handles
+            number=index + 1,
+            path=tuple(sys.path),
+            plan=self.pickled,
+            handles=handles,
+            place=place,
+            tickets=b"" if self.tickets is None else self.tickets.value,
         )
         child.send(assignment.pack())
         return child

@@ -11,10 +11,10 @@ import time
 import typing
 from typing import TYPE_CHECKING
 
-from nonecorn.config.units import format_seconds
 from nonecorn.serving.health.facts import Facts, WorkerFacts
 from nonecorn.serving.health.service import CONNECTIONS
 from nonecorn.serving.load import Load
+from nonecorn.spi.units import format_seconds
 from nonecorn.supervisor.child import State
 from nonecorn.supervisor.probe import Probe
 
@@ -65,6 +65,7 @@ class Health:
         self._probes: dict[Probe, None] = {}
         self._waiting: list[tuple[float, Callable[[Facts], None]]] = []
         self._looking: Timer | None = None
+        self._later: Timer | None = None
         self._past: dict[int, Load] = {}
         self._last: Facts | None = None
 
@@ -74,12 +75,24 @@ class Health:
     # Listening ------------------------------------------------------------------------------------
 
     def listen(self, bindings: Bindings) -> None:
-        """Answer whoever connects to these, and to no others any more."""
+        """Answer whoever connects to these, and to no others any more.
+
+        Where there is no room for that now, it is tried again, and those before are served still.
+        """
+        if self._later is not None:
+            self._later.cancel()
+        sockets: list[socket.socket] = []
+        try:
+            sockets.extend(binding.bound.sock.dup() for binding in bindings.health)
+        except OSError:
+            for sock in sockets:
+                sock.close()
+            self._later = self._loop.call_later(_AGAIN, lambda: self.listen(bindings))
+            return
         self._forget_sockets()
-        for binding in bindings.health:
-            sock = binding.bound.sock.dup()
+        self._sockets += sockets
+        for sock in sockets:
             sock.setblocking(False)
-            self._sockets.append(sock)
             self._watch(sock)
 
     def refuse(self) -> None:
@@ -101,6 +114,8 @@ class Health:
             self._looking.cancel()
 
     def _forget_sockets(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
         for sock in self._sockets:
             self._loop.forget(sock)
             sock.close()

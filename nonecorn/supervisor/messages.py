@@ -27,6 +27,11 @@ class Retire:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unready:
+    """The server is going to end, and serves on for a while: let the application know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
     """End; said again: without waiting for what is left. As SIGTERM to a server without workers."""
 
@@ -63,6 +68,17 @@ class Release:
     lane: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tickets:
+    """Make the keys of TLS session tickets from this, from now on.
+
+    Attributes:
+        secret: In hexadecimal.
+    """
+
+    secret: str = dataclasses.field(repr=False)
+
+
 # From a worker ------------------------------------------------------------------------------------
 
 
@@ -97,12 +113,36 @@ class Pong(Load):
 
 
 Message: TypeAlias = (
-    Retire | Stop | Reopen | Ping | Adopt | Release | Ready | Failed | Retiring | Pong
+    Retire
+    | Unready
+    | Stop
+    | Reopen
+    | Ping
+    | Adopt
+    | Release
+    | Tickets
+    | Ready
+    | Failed
+    | Retiring
+    | Pong
 )
 
 _KINDS: dict[str, type[Message]] = {
     kind.__name__.lower(): kind
-    for kind in (Retire, Stop, Reopen, Ping, Adopt, Release, Ready, Failed, Retiring, Pong)
+    for kind in (
+        Retire,
+        Unready,
+        Stop,
+        Reopen,
+        Ping,
+        Adopt,
+        Release,
+        Tickets,
+        Ready,
+        Failed,
+        Retiring,
+        Pong,
+    )
 }
 _TYPES: dict[str, type] = {"int": int, "str": str}
 
@@ -113,7 +153,8 @@ def encode(message: Message) -> bytes:
         name: value[:_TEXT] if name in _PROSE else value
         for name, value in dataclasses.asdict(message).items()
     }
-    return json.dumps({"kind": type(message).__name__.lower(), **fields}).encode()
+    text = json.dumps({"kind": type(message).__name__.lower(), **fields}, ensure_ascii=False)
+    return text.encode(errors="surrogatepass")
 
 
 def decode(data: bytes) -> Message:
@@ -122,7 +163,11 @@ def decode(data: bytes) -> Message:
     Raises:
         ValueError: This is no message.
     """
-    value: Any = json.loads(data)
+    try:
+        value: Any = json.loads(data)
+    except RecursionError:
+        message = "a message is not that deep"
+        raise ValueError(message) from None
     if not isinstance(value, dict):
         message = "a message is an object"
         raise ValueError(message)  # noqa: TRY004  # one error for whatever is wrong

@@ -23,7 +23,7 @@ from nonecorn.supervisor.slots import Slot, lanes_of
 
 if TYPE_CHECKING:
     from nonecorn.supervisor.generation import Generation
-    from nonecorn.supervisor.loop import Loop
+    from nonecorn.supervisor.loop import Loop, Timer
 
 GIVING_UP = 5
 """Starts in a row that may fail at each place, while nobody serves at all."""
@@ -87,6 +87,7 @@ class Pool:
         self._leaving: set[Child] = set()
         self._replaced: Child | None = None  # who is being replaced, until it has gone
         self._target = 0
+        self._covering: Timer | None = None  # until it is tried again
 
     def __repr__(self) -> str:
         ready = sum(slot.serves for slot in self.slots)
@@ -150,6 +151,11 @@ class Pool:
         """End all workers in their own time: another server has their sockets."""
         self._end(Child.retire)
 
+    def unready(self) -> None:
+        """Tell all workers that the server is going to end."""
+        for child in self.children:
+            child.unready()
+
     def stop(self) -> None:
         """End all workers; called again, without waiting for what is left."""
         self._end(Child.stop)
@@ -164,6 +170,11 @@ class Pool:
         """Have all workers open their log files anew."""
         for child in self.children:
             child.reopen_logs()
+
+    def share_tickets(self, secret: bytes) -> None:
+        """Have all workers use another secret for TLS session tickets."""
+        for child in self.children:
+            child.share_tickets(secret)
 
     def reap(self) -> None:
         """See who has ended."""
@@ -356,9 +367,25 @@ class Pool:
             assert child is not None  # it serves
             for lane in range(self._lanes):
                 if lane not in own and lane not in child.lanes:
-                    child.adopt(lane, bindings.handles_of_one(lane, child.pid))
+                    try:
+                        child.adopt(lane, bindings.handles_of_one(lane, child.pid))
+                    except OSError as error:
+                        self._cover_later(child, error)
+                        return
                 elif lane in own and lane in child.lanes and lane != slot.index % self._lanes:
                     child.release(lane)
+
+    def _cover_later(self, child: Child, error: OSError) -> None:
+        """The system has no room for what that takes."""
+        if self._covering is not None:
+            return
+        self._log.error("%s cannot serve for others yet: %s", child, error)
+
+        def over() -> None:
+            self._covering = None
+            self.settle()
+
+        self._covering = self._loop.call_later(_AGAIN, over)
 
     # Reload ---------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from nonecorn.config.units import format_bytes, format_seconds
+from nonecorn.spi.units import format_bytes, format_seconds
 from nonecorn.supervisor.memory import CHEAP, resident
 
 if TYPE_CHECKING:

@@ -10,6 +10,8 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from nonecorn.spi import ConfigError
+
 if TYPE_CHECKING:
     from nonecorn.plan import Plan
 
@@ -41,9 +43,12 @@ class Replan:
         names = set(os.environ)
         try:
             plan = self._read()
-        except BaseException:
+        except BaseException as error:
             os.environ.clear()
             os.environ.update(before)
+            if isinstance(error, SystemExit):  # of a configuration that is a program
+                message = f"the configuration exited with {error.code!r}"
+                raise ConfigError(message) from error
             raise
         self._added = set(os.environ) - names
         return plan

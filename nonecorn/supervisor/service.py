@@ -14,6 +14,7 @@ from nonecorn.serving.privileges import apply_umask, identity_of
 from nonecorn.serving.service_manager import ServiceManager
 from nonecorn.spi import StartupError
 from nonecorn.supervisor.loop import Loop
+from nonecorn.supervisor.places import Places
 from nonecorn.supervisor.supervisor import Supervisor
 from nonecorn.supervisor.takeover import Takeover
 
@@ -54,6 +55,7 @@ def supervise(plan: Plan, *, replan: Replan | None = None) -> int:
 
             def ours() -> None:
                 supervisor.pool.generation.bindings.claim()
+                places.claim()
                 try:
                     files.enter_context(pid_file(plan.server.pid, replaces=replaces))
                 except StartupError as error:
@@ -63,7 +65,10 @@ def supervise(plan: Plan, *, replan: Replan | None = None) -> int:
 
             takeover.ask(loop, ours)
 
-        supervisor = Supervisor(loop, replan=replan, manager=manager, on_ready=on_ready)
+        places = Places() if takeover is None else takeover.places
+        supervisor = Supervisor(
+            loop, replan=replan, manager=manager, places=places, on_ready=on_ready
+        )
         try:
             handles = () if takeover is None else takeover.handles
             own = [handle.worker + 1 for handle in handles if handle.worker is not None]
@@ -74,6 +79,8 @@ def supervise(plan: Plan, *, replan: Replan | None = None) -> int:
             code = supervisor.run(plan, bindings, lanes, takes_over=takeover is not None)
         finally:
             _close(supervisor, bindings)
+            if not supervisor.handed_over:
+                places.close()
     failure = supervisor.failure
     if failure is not None:
         error = StartupError(failure.message)

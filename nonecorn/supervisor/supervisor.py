@@ -31,6 +31,7 @@ from nonecorn.supervisor.orphans import reap_orphans
 from nonecorn.supervisor.pool import Pool
 from nonecorn.supervisor.recycling import Recycling
 from nonecorn.supervisor.reload import Reload
+from nonecorn.supervisor.tickets import TicketSecret
 from nonecorn.supervisor.upgrade import Upgrade
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from nonecorn.supervisor.health import Health
     from nonecorn.supervisor.loop import Loop, Timer
     from nonecorn.supervisor.messages import Failed
+    from nonecorn.supervisor.places import Places
     from nonecorn.supervisor.replan import Replan
 
 _FAILING = 3.0
@@ -56,6 +58,7 @@ class Supervisor:
         loop: Waits for everything.
         replan: Reads the configuration again; None where that cannot be done.
         manager: The service manager.
+        places: Where workers stand among each other.
         on_ready: Called when all workers serve, for the first time.
 
     Attributes:
@@ -69,6 +72,7 @@ class Supervisor:
         *,
         replan: Replan | None,
         manager: ServiceManager,
+        places: Places,
         on_ready: Callable[[Callable[[], None]], None],
     ) -> None:
         self.failure: Failed | None = None
@@ -76,6 +80,7 @@ class Supervisor:
         self._loop = loop
         self._replan = replan
         self._manager = manager
+        self._places = places
         self._on_ready = on_ready
         self.log = logging.getLogger("nonecorn.error")
         self._terminal = Terminal()
@@ -86,6 +91,7 @@ class Supervisor:
         self._recycling: Recycling | None = None
         self._health: Health | None = None
         self._delay: Timer | None = None
+        self._tickets = TicketSecret(loop, self._share_tickets)
         self.pool: Pool
         for name, callback in (
             ("SIGTERM", self.stop),
@@ -124,7 +130,7 @@ class Supervisor:
         Returns:
             The exit code.
         """
-        generation = Generation.of(plan, bindings, 1)
+        generation = Generation.of(plan, bindings, 1, self._places, self._tickets)
         self.pool = Pool(self._loop, generation, self, lanes)
         self.pool.start(plan.server.workers)
         if not takes_over:
@@ -208,6 +214,7 @@ class Supervisor:
             delay = self.pool.generation.plan.server.drain_delay
             if delay and self._recycling is not None:
                 self.log.info("not ready any more; serving on for %g s", delay)
+                self.pool.unready()
                 self._delay = self._loop.call_later(delay, self._end_delay)
                 return
             self._close_bindings()
@@ -239,6 +246,9 @@ class Supervisor:
             return
         self.log.info("%d workers from now on", wanted)
         self.pool.scale(wanted)
+
+    def _share_tickets(self, secret: bytes) -> None:
+        self.pool.share_tickets(secret)
 
     def reopen_logs(self) -> None:
         """Open log files anew, here and in every worker."""
@@ -283,7 +293,7 @@ class Supervisor:
             count = self._count(old.plan, plan)
             copies += old.bindings.copies()
             bindings.bind(plan, workers=self.pool.lanes(count), inherited=copies)
-            generation = Generation.of(plan, bindings, old.number + 1)
+            generation = Generation.of(plan, bindings, old.number + 1, self._places, self._tickets)
         except Exception as error:  # noqa: BLE001  # a configuration may be a program
             bindings.close()
             for handle in copies:
@@ -312,6 +322,7 @@ class Supervisor:
         new = reload.generation
         if reason:
             new.bindings.close()
+            self.pool.generation.bindings.steer()
             self._not_reloaded(reason)
             return
         reload.replaced.bindings.yield_to(new.bindings)
@@ -348,6 +359,7 @@ class Supervisor:
             self._upgrade = Upgrade(
                 self._loop,
                 generation.bindings,
+                self._places,
                 environ=environ,
                 directory=self._directory,
                 startup_timeout=generation.plan.server.startup_timeout,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from nonecorn.serving.handover import SocketHandle
 from nonecorn.spi import StartupError
 from nonecorn.supervisor.channel import Channel, ChannelClosedError
+from nonecorn.supervisor.places import Places
 
 if TYPE_CHECKING:
     from nonecorn.supervisor.loop import Loop
@@ -35,11 +36,15 @@ class Takeover:
         channel: To the running program.
         process: Its ID.
         handles: What it had open.
+        places: Where workers stand.
     """
 
-    def __init__(self, channel: Channel, process: int, handles: Sequence[SocketHandle]) -> None:
+    def __init__(
+        self, channel: Channel, process: int, handles: Sequence[SocketHandle], places: Places
+    ) -> None:
         self.process = process
         self.handles = handles
+        self.places = places
         self._channel = channel
 
     def __repr__(self) -> str:
@@ -61,7 +66,8 @@ class Takeover:
             channel = Channel(sock, limit=0)
             told = json.loads(_first(channel))
             handles = [SocketHandle.from_json(value) for value in told["handles"]]
-            return cls(channel, int(told["process"]), handles)
+            # An older program says nothing of them.
+            return cls(channel, int(told["process"]), handles, Places(told.get("places")))
         except (OSError, ValueError, KeyError, TypeError, ChannelClosedError) as error:
             message = f"the program to take over from does not answer: {error}"
             raise StartupError(message) from error

@@ -30,6 +30,7 @@ from nonecorn.supervisor.takeover import GO, READY, VARIABLE
 if TYPE_CHECKING:
     from nonecorn.serving.bindings import Bindings
     from nonecorn.supervisor.loop import Loop, Timer
+    from nonecorn.supervisor.places import Places
 
 _STARTING = 60.0
 """Seconds beside the application's start-up that the new program has."""
@@ -45,6 +46,7 @@ class Upgrade:
     Args:
         loop: The supervisor's.
         bindings: The sockets.
+        places: Where workers stand.
         environ: The new program's environment.
         directory: Where it starts.
         startup_timeout: As configured; 0 for no end.
@@ -62,6 +64,7 @@ class Upgrade:
         self,
         loop: Loop,
         bindings: Bindings,
+        places: Places,
         *,
         environ: Mapping[str, str],
         directory: str,
@@ -75,16 +78,24 @@ class Upgrade:
         self._log = logging.getLogger("nonecorn.error")
         handles = bindings.handles()
         ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603  # what started us
-                same_command(),
-                pass_fds=(theirs.fileno(), *(handle.descriptor for handle in handles)),
-                env={**environ, VARIABLE: f"{os.getpid()}:{theirs.fileno()}"},
-                cwd=directory,
-            )
+        try:
+            with theirs:
+                self._process = subprocess.Popen(  # noqa: S603  # what started us
+                    same_command(),
+                    pass_fds=(theirs.fileno(), *(handle.descriptor for handle in handles)),
+                    env={**environ, VARIABLE: f"{os.getpid()}:{theirs.fileno()}"},
+                    cwd=directory,
+                )
+        except OSError:
+            ours.close()
+            raise
         self.pid = self._process.pid
         self._channel = Channel(ours)
-        told = {"process": os.getpid(), "handles": [handle.as_json() for handle in handles]}
+        told = {
+            "process": os.getpid(),
+            "handles": [handle.as_json() for handle in handles],
+            "places": places.as_json(),
+        }
         self._channel.send(json.dumps(told).encode())
         self._limit: Timer | None = None
         if startup_timeout:

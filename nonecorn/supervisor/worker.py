@@ -28,6 +28,7 @@ from nonecorn.serving.host import EXIT_CLEAN, Host
 from nonecorn.serving.imports import importable_from
 from nonecorn.serving.last_resort import end_process
 from nonecorn.serving.privileges import apply_umask, become, identity_of
+from nonecorn.serving.signals import within_import
 from nonecorn.spi import AppLoadError, NonecornError
 from nonecorn.supervisor.assignment import Assignment
 from nonecorn.supervisor.channel import Channel, ChannelClosedError
@@ -35,6 +36,8 @@ from nonecorn.supervisor.control import Control
 from nonecorn.supervisor.spawn import blocked_at_start
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from nonecorn.plan import Plan
     from nonecorn.spi import Runtime, Worker
 
@@ -87,6 +90,8 @@ def _work(assignment: Assignment, control: Control) -> int:
     worker: Worker = plan.worker.worker.load()(plan.settings)
     with Bindings.inherit(plan, assignment.handles) as bindings:
         tls = load_tls(plan)  # keys may be root's alone
+        if tls is not None and assignment.tickets:
+            tls.share_tickets(assignment.tickets)
         become(identity)
         app = load_application(plan, app_context(plan))
         host = Host(
@@ -97,6 +102,7 @@ def _work(assignment: Assignment, control: Control) -> int:
             ready=control.ready,
             retiring=control.retiring,
             stopping=bindings.close,
+            place=assignment.place,
         )
 
         async def serve(runtime: Runtime) -> int:
@@ -168,7 +174,10 @@ class _GivenUp(SystemExit):
     """The supervisor has no more use for a worker that is only starting."""
 
 
-def _give_up(_number: int, _frame: object) -> None:
+def _give_up(number: int, frame: FrameType | None) -> None:
+    if within_import(frame):
+        return  # `Control` asks again
+    signal.signal(number, _ignore)  # what cleans up now is not disturbed
     raise _GivenUp(EXIT_CLEAN)
 
 

@@ -1,7 +1,7 @@
 """The kit with which plugins prove that they keep the contract.
 
-- `MemoryRuntime`, `MemoryPort`, `ManualClock`: a runtime without an event loop, for tests without
-  sockets and sleeps.
+- `MemoryRuntime`, `MemoryPort`, `MemoryQuicPort`, `ManualClock`: a runtime without an event loop,
+  for tests without sockets and sleeps.
 - `make_context`, `make_app_context`: what protocols, streams, wrappers, middleware are made with.
 - `WirePair` and `nonecorn.testing.clients`: our protocol against somebody else's client engine.
 - `nonecorn.testing.apps` and `Gate`: small applications that provoke one thing each, on any
@@ -26,6 +26,7 @@ from nonecorn.testing.listening import MemoryListening
 from nonecorn.testing.pair import ClientEngine, WirePair
 from nonecorn.testing.port import MemoryPort
 from nonecorn.testing.process import ServeExitedError, ServeProcess
+from nonecorn.testing.quic import MemoryQuicPort
 from nonecorn.testing.runtime import MemoryRuntime
 from nonecorn.testing.split import SPLITTERS, Splitter, at, bytewise, randomly, splits, whole
 from nonecorn.testing.task import (
@@ -60,6 +61,7 @@ __all__ = [
     "MemoryJob",
     "MemoryListening",
     "MemoryPort",
+    "MemoryQuicPort",
     "MemoryRuntime",
     "MemoryWaiter",
     "RawAnswer",

@@ -54,6 +54,8 @@ class Call:
         app: The application.
         scope: Its scope.
         runtime: Where it runs; a new one by default.
+        threads: The application has threads of its own: where it does not wait in `receive`, wait
+            for them.
 
     Attributes:
         scope: As given.
@@ -63,7 +65,12 @@ class Call:
     """
 
     def __init__(
-        self, app: ASGIApp, scope: Scope | None = None, runtime: MemoryRuntime | None = None
+        self,
+        app: ASGIApp,
+        scope: Scope | None = None,
+        runtime: MemoryRuntime | None = None,
+        *,
+        threads: bool = False,
     ) -> None:
         self.scope = make_scope() if scope is None else scope
         self.sent: list[Message] = []
@@ -73,6 +80,7 @@ class Call:
         self._waiter: MemoryWaiter | None = None
         self._gone = False
         self._app = app
+        self._threads = threads
         self._job: MemoryJob = self.runtime.spawn(self._run)
         self._error: BaseException | None = None
 
@@ -95,6 +103,9 @@ class Call:
         if self._waiter is not None:
             self._waiter.set()
         self.runtime.run_until_idle()
+        while self._threads and self._waiter is None and not self.done:
+            self.runtime.wait_for_thread()
+            self.runtime.run_until_idle()
         return self
 
     @property
@@ -154,6 +165,8 @@ def call(
     scope: Scope | None = None,
     body: Iterable[bytes] = (),
     runtime: MemoryRuntime | None = None,
+    *,
+    threads: bool = False,
 ) -> Call:
     """Call an application with a whole request and see its response through.
 
@@ -162,11 +175,12 @@ def call(
         scope: Its scope; a GET of `/` by default.
         body: Body, one message each.
         runtime: Where it runs; a new one by default.
+        threads: The application has threads of its own.
 
     Raises:
         BaseException: What the application raised.
     """
-    under_way = Call(app, scope, runtime)
+    under_way = Call(app, scope, runtime, threads=threads)
     pieces = list(body) or [b""]
     for index, piece in enumerate(pieces):
         under_way.body(piece, more=index + 1 < len(pieces))

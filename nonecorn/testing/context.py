@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nonecorn.config.schema import ServerSettings
-from nonecorn.spi import AppContext, ASGIApp, Context, Limits, Settings
+from nonecorn.spi import AppContext, AppLoadError, ASGIApp, Context, Limits, Settings
 
 if TYPE_CHECKING:
     from nonecorn.spi import Port, Protocol, Runtime
@@ -57,9 +57,25 @@ def make_context(
 
 def make_app_context(
     settings: Mapping[str, Settings] | Iterable[Settings] = (),
+    *,
+    apps: Mapping[str, Any] | None = None,
 ) -> AppContext:
-    """The context that loaders, wrappers, middleware and observers are made with."""
-    return AppContext(settings=make_settings(settings), log=logging.getLogger("nonecorn.error"))
+    """The context that loaders, wrappers, middleware and observers are made with.
+
+    Args:
+        settings: Settings objects, by table or in any order.
+        apps: ASGI applications that `AppContext.open_app` finds, by import string.
+    """
+    known: Mapping[str, ASGIApp] = {} if apps is None else apps
+
+    def opener(target: str, interface: str, factory: bool) -> ASGIApp:
+        if target not in known:
+            message = f"{target!r}: the test gives no such application"
+            raise AppLoadError(message)
+        return known[target]
+
+    log = logging.getLogger("nonecorn.error")
+    return AppContext(settings=make_settings(settings), log=log, opener=opener)
 
 
 def make_settings(

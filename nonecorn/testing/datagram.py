@@ -16,6 +16,7 @@ class MemoryDatagramPort:
 
     Attributes:
         sent: Every datagram sent, with its address, oldest first.
+        reading: `pause_reading` was not called.
         closed: `close` was called.
     """
 
@@ -28,6 +29,7 @@ class MemoryDatagramPort:
         self.runtime: Runtime = runtime
         self.server = server
         self.sent: list[tuple[bytes, Any]] = []
+        self.reading = True
         self.closed = False
         self._taken = 0
         self.endpoint = endpoint(self)
@@ -36,6 +38,10 @@ class MemoryDatagramPort:
         """Keep the datagrams in `sent`."""
         if not self.closed:
             self.sent.extend((packet, address) for packet in packets)
+
+    def pause_reading(self) -> None:
+        """Receive no more."""
+        self.reading = False
 
     def close(self) -> None:
         """Stop receiving."""
@@ -47,10 +53,12 @@ class MemoryDatagramPort:
         self._taken = len(self.sent)
         return packets
 
-    def receive(self, packets: list[bytes], address: Any = ("127.0.0.1", 50000)) -> None:
-        """Datagrams arrive from one peer, in one call."""
-        if not self.closed and packets:
-            self.endpoint.datagrams_received([(packet, address) for packet in packets])
+    def receive(
+        self, packets: list[bytes], address: Any = ("127.0.0.1", 50000), *, mark: int = 0
+    ) -> None:
+        """Datagrams arrive from one peer, in one call; `mark` is their ECN field."""
+        if self.reading and not self.closed and packets:
+            self.endpoint.datagrams_received([(packet, address, mark) for packet in packets])
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"

@@ -21,10 +21,12 @@ import collections
 import contextvars
 import inspect
 import signal
+import threading
 from collections.abc import Awaitable, Callable
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from nonecorn.spi import Running, running
 from nonecorn.testing.clock import ManualClock
 from nonecorn.testing.datagram import MemoryDatagramPort
 from nonecorn.testing.listening import MemoryListening
@@ -34,12 +36,15 @@ from nonecorn.testing.task import DeadlockError, MemoryJob, MemoryWaiter
 if TYPE_CHECKING:
     import socket
 
-    from nonecorn.spi import DatagramPort, Endpoint, Port, Protocol
+    from nonecorn.spi import Connection, DatagramPort, Endpoint, Port, Protocol
 
 T = TypeVar("T")
 
 STEPS = 1_000_000
 """Steps that one `run_until_idle` may take before it calls the program a busy loop."""
+
+THREADS = 30.0
+"""Seconds that `wait_for_thread` waits for a thread's call."""
 
 current_runtime: contextvars.ContextVar[MemoryRuntime | None] = contextvars.ContextVar(
     "current_runtime", default=None
@@ -58,7 +63,8 @@ class MemoryRuntime:
 
     Attributes:
         clock: Time. `advance` moves it, sweeps the ports and runs what became ready.
-        ports: Every `MemoryPort` whose connection was not lost.
+        ports: Every `MemoryPort` whose connection was not lost, and what has joined.
+        current: What `nonecorn.spi.current_run` returns to its tasks.
         failures: What tasks let out, and foreign awaits. The next `run_until_idle` raises the first
             of them.
         threads: Functions given to `run_in_thread` so far; they run inline, in the test's own
@@ -71,8 +77,9 @@ class MemoryRuntime:
         self.name = name
         self.clock = ManualClock() if clock is None else clock
         self.clock.on_tick(self._sweep)
-        self._ports: set[Port] = set()
-        self.ports: AbstractSet[Port] = self._ports
+        self._ports: set[Connection] = set()
+        self.ports: AbstractSet[Connection] = self._ports
+        self.current = Running(runtime=self)
         self.failures: list[BaseException] = []
         self.threads: list[Callable[..., Any]] = []
         self._eager = eager
@@ -82,6 +89,7 @@ class MemoryRuntime:
         self._ready: collections.deque[Callable[[], None]] = collections.deque()
         self._tick_end: list[Callable[[], None]] = []
         self._signals: dict[int, Callable[[], None]] = {}
+        self._called = threading.Event()
         self._running = False
 
     # nonecorn.spi.Runtime -------------------------------------------------------------------------
@@ -117,6 +125,7 @@ class MemoryRuntime:
     def call_from_thread(self, callback: Callable[[], None], /) -> None:
         """Call back in the next turn."""
         self._ready.append(callback)
+        self._called.set()
 
     async def listen(
         self,
@@ -134,6 +143,14 @@ class MemoryRuntime:
     ) -> MemoryDatagramPort:
         """A datagram socket of which `receive()` is the network's side."""
         return MemoryDatagramPort(self, endpoint)
+
+    def join(self, connection: Connection, /) -> None:
+        """Count a connection among `ports`."""
+        self._ports.add(connection)
+
+    def leave(self, connection: Connection, /) -> None:
+        """Undo `join`."""
+        self._ports.discard(connection)
 
     def on_signal(self, signal_number: int, callback: Callable[[], None], /) -> None:
         """Keep the callback for `raise_signal`."""
@@ -163,13 +180,25 @@ class MemoryRuntime:
             return
         self._running = True
         try:
-            self._turn()
+            with running(self.current):
+                self._turn()
         finally:
             self._running = False
         if self.failures:
             failure = self.failures[0]
             self.failures.clear()
             raise failure
+
+    def wait_for_thread(self) -> None:
+        """Wait until a thread has called `call_from_thread`, since this last returned.
+
+        Raises:
+            DeadlockError: None does.
+        """
+        if not self._called.wait(THREADS):
+            message = f"{self!r} waits for a thread that does not call"
+            raise DeadlockError(message)
+        self._called.clear()
 
     def advance(self, seconds: float) -> None:
         """Run what is ready, let time pass, and run again; ticks sweep the ports that are due."""
@@ -244,7 +273,8 @@ class MemoryRuntime:
         job = MemoryJob(self, coroutine)
         self._jobs.add(job)
         if self._eager:
-            job._step()
+            with running(self.current):
+                job._step()
         else:
             self._wake(job)
         return job

@@ -178,6 +178,34 @@ def test_middleware_is_names_or_tables_or_both():
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        '{use = "a", n = 1}',
+        ' { use = "a", n = 1 } ',
+        '[{use = "a", n = 1}]',
+    ],
+)
+def test_middleware_in_one_line_may_have_options(text):
+    config = build({}, {"NONECORN_MIDDLEWARE": text})
+    assert config.middleware == ({"use": "a", "n": 1},)
+
+
+def test_several_layers_with_options_in_one_line():
+    text = '[{use = "a", n = [1, 2]}, "b", {use = "a"}]'
+    config = build({}, {"NONECORN_MIDDLEWARE": text})
+    assert config.middleware == ({"use": "a", "n": [1, 2]}, {"use": "b"}, {"use": "a"})
+    text = '{use = "a", n = "x, y"}, {use = "b"}'
+    config = build({}, {"NONECORN_MIDDLEWARE": text})
+    assert config.middleware == ({"use": "a", "n": "x, y"}, {"use": "b"})
+
+
+@pytest.mark.parametrize("text", ['{use = "a"', "{a}", '[{use = "a"}', '{use = "a"}, b'])
+def test_a_line_that_is_no_toml_is_refused(text):
+    [problem] = problems({}, {"NONECORN_MIDDLEWARE": text})
+    assert problem.startswith(f"environment NONECORN_MIDDLEWARE: {text!r} is not {{use = ")
+
+
+@pytest.mark.parametrize(
     ("value", "message"),
     [
         ({"use": "x"}, r"write [[middleware]], with two brackets: there may be several"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nonecorn.config.units import format_bytes, format_seconds, parse_bytes, parse_seconds
+from nonecorn.spi.units import format_bytes, format_seconds, parse_bytes, parse_seconds
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,8 @@ def stream(name, token, more):
 
 QUIC = offering(
     "transports",
-    "TransportSpec(name='quic', bind=Ref('m:a'), option='quic_bind', kind=Kind.DATAGRAM)",
+    "TransportSpec(name='mine', bind=Ref('m:a'), option='quic_bind', kind=Kind.DATAGRAM,"
+    " endpoint=Ref('m:a'))",
 )
 
 
@@ -65,7 +66,7 @@ def test_the_plan_of_no_configuration_serves_http_on_loopback():
     assert plan.worker.name == "uvloop"
     assert serving(plan) == ["h2", "httptools"]
     assert [spec.name for spec in plan.streams] == ["http", "websocket"]
-    assert [spec.name for spec in plan.app_wrappers] == ["asgi3", "asgi2"]
+    assert [spec.name for spec in plan.app_wrappers] == ["asgi3", "asgi2", "wsgi"]
     assert [spec.name for spec in plan.observers] == ["access_log"]
     assert plan.plugins == (
         "asgi 1.0.0",
@@ -208,7 +209,7 @@ def test_of_two_streams_for_one_token_the_higher_priority_or_the_named_one_serve
 
 @pytest.mark.parametrize(
     ("blocked", "advice"),
-    [(["h11", "httptools"], "h11 is blocked, httptools is blocked"), (["asgi"], "asgi is blocked")],
+    [(["h11", "httptools"], "h11 is blocked, httptools is blocked"), (["asgi", "wsgi"], "asgi is blocked")],
 )
 def test_what_nobody_serves_is_refused_with_what_is_blocked(blocked, advice):
     with pytest.raises(PluginNotFoundError, match=advice):
@@ -262,29 +263,63 @@ def test_addresses_that_only_mean_something_beside_tls_need_a_certificate(option
 
 def test_quic_needs_a_transport_for_datagrams(cert):
     with pytest.raises(PluginNotFoundError) as caught:
-        compiled(quic_bind=["127.0.0.1:0"], certfile=cert)
+        compiled(
+            quic_bind=["127.0.0.1:0"], certfile=cert, autoload=False, plugin=["asyncio", "asgi"]
+        )
     message = str(caught.value)
     assert "quic_bind (argument quic_bind): no transport takes the address '127.0.0.1:0'" in message
-    assert 'pip install "nonecorn[h3]"' in message
-    assert "--plugin h3" in message
+    assert "give --plugin h3" in message
 
 
 def test_quic_needs_a_protocol_over_datagrams(site, cert):
-    site.plugin("quic", QUIC)
-    with pytest.raises(PluginNotFoundError, match=r"no protocol serves .*nonecorn\[h3\]"):
-        compiled(quic_bind=["127.0.0.1:0"], certfile=cert)
+    site.plugin("mine", QUIC)
+    with pytest.raises(PluginNotFoundError, match=r"no protocol serves .*h3 is blocked"):
+        compiled(quic_bind=["127.0.0.1:0"], certfile=cert, no_plugin=["h3"])
 
 
 def test_an_address_for_quic_opts_in_to_protocols_over_datagrams(site, cert):
-    spec = PROTOCOL.format("h3", "kind=Kind.DATAGRAM, alpn=(b'h3',), on_by_default=False")
-    site.plugin("h3", QUIC + offering("protocols", spec))
-    assert serving(compiled(certfile=cert)) == ["h2", "httptools"]
-    assert serving(compiled(plugin=["h3"], certfile=cert)) == ["h2", "h3", "httptools"]
-    plan = compiled(quic_bind=["127.0.0.1:0"], certfile=cert)
-    assert serving(plan) == ["h2", "h3", "httptools"]
+    spec = PROTOCOL.format("h9", "kind=Kind.DATAGRAM, alpn=(b'h9',), on_by_default=False")
+    site.plugin("mine", QUIC + offering("protocols", spec))
+    assert serving(compiled(certfile=cert, no_plugin=["h3"])) == ["h2", "httptools"]
+    plan = compiled(quic_bind=["127.0.0.1:0"], certfile=cert, no_plugin=["h3"])
+    assert serving(plan) == ["h2", "h9", "httptools"]
     assert plan.listeners[-1].transport.kind is Kind.DATAGRAM
     assert plan.listeners[-1].tls
-    assert "h3 1.0" in plan.plugins
+    assert "mine 1.0" in plan.plugins
+
+
+def test_a_plugin_for_quic_that_is_asked_for_serves_where_tls_is_served(cert):
+    plan = compiled(
+        plugin=["h3"],
+        bind=["localhost:0", "unix:x"],
+        insecure_bind=["127.0.0.1:0"],
+        certfile=cert,
+    )
+    assert serving(plan) == ["h2", "h3", "httptools"]
+    assert [(x.address, x.transport.name, x.follows) for x in plan.listeners] == [
+        ("localhost:0", "tcp", None),
+        ("unix:x", "unix", None),
+        ("127.0.0.1:0", "tcp", None),
+        ("localhost:0", "quic", 0),
+    ]
+    plan = compiled(plugin=["h3"], quic_bind=["[::1]:0"], certfile=cert)
+    assert [(x.address, x.follows) for x in plan.listeners] == [
+        ("127.0.0.1:8000", None),
+        ("[::1]:0", None),
+    ]
+
+
+def test_a_plugin_for_quic_that_is_asked_for_needs_a_certificate():
+    with pytest.raises(ConfigError, match="plugin h3: QUIC is always encrypted"):
+        compiled(plugin=["h3"])
+
+
+def test_another_quic_transport_is_chosen_by_priority_or_by_name(site, cert):
+    site.plugin("mine", QUIC)
+    with pytest.raises(PluginConflictError, match="choose one: --plugin h3 or --plugin mine"):
+        compiled(certfile=cert)
+    plan = compiled(plugin=["mine"], quic_bind=["127.0.0.1:0"], certfile=cert)
+    assert plan.listeners[-1].transport.name == "mine"
 
 
 # Application side
@@ -314,20 +349,18 @@ def test_the_interface_may_be_named():
 
 
 def test_everything_unknown_is_reported_together(site):
-    site.plugin("mine", layers("compress"))
+    site.plugin("mine", layers("squeezer"))
     with pytest.raises(ConfigError) as caught:
-        compiled(middleware=["compres", "nothing"], interface="asgi4")
-    assert caught.value.problems == (
-        (
-            "interface (argument interface): there is no interface 'asgi4': "
-            "installed: auto, asgi3, asgi2; did you mean 'asgi3'?"
-        ),
-        (
-            "middleware (argument middleware): there is no middleware 'compres': "
-            "installed: compress; did you mean 'compress'?"
-        ),
-        "middleware (argument middleware): there is no middleware 'nothing': installed: compress",
-    )
+        compiled(middleware=["squeeze", "qqqq"], interface="asgi4")
+    interface, misspelt, unknown = caught.value.problems
+    start = "interface (argument interface): there is no interface 'asgi4': installed: auto, asgi3"
+    assert interface.startswith(start)
+    assert interface.endswith("did you mean 'asgi3'?")
+    start = "middleware (argument middleware): there is no middleware"
+    assert misspelt.startswith(f"{start} 'squeeze': installed: ")
+    assert misspelt.endswith("; did you mean 'squeezer'?")
+    assert unknown.startswith(f"{start} 'qqqq': installed: ")
+    assert "squeezer" in unknown
 
 
 def test_lines_for_the_banner_are_collected(site):

@@ -110,10 +110,11 @@ def test_two_transports_of_one_prefix_are_a_conflict(site):
     assert_names_both(caught)
 
 
-def test_nobody_else_takes_addresses_without_a_prefix(site):
+def test_who_takes_addresses_without_a_prefix_must_be_asked_for(site):
     site.plugin("aaa", offer("transport", "x").replace("prefix='x'", "prefix=''"))
-    with pytest.raises(PluginConflictError, match=r"'builtin' .* leave one out: --no-plugin aaa$"):
-        loaded("aaa").registry()
+    with pytest.raises(PluginConflictError, match=r"'builtin' .* choose one: .*--plugin aaa$"):
+        load(Selection()).registry()
+    loaded("aaa").registry()
 
 
 # One job
@@ -221,7 +222,7 @@ def test_the_flag_that_switches_off_is_claimed_too(site):
 @pytest.mark.parametrize(
     ("name", "field", "claim"),
     [
-        ("limits", "x", "the table [limits]"),
+        ("health_bind", "x", "the table [health_bind]"),
         ("bind", "x", "the table [bind]"),
         ("middleware", "x", "the table [middleware]"),
         ("log", "level", "--log-level"),

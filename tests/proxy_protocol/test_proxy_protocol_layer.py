@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from nonecorn.builtin.proxy_protocol.layer import HeaderReader, ProxyGate
-from nonecorn.builtin.proxy_protocol.trust import TrustedPeers
 from nonecorn.config.schema import ServerSettings
 from nonecorn.spi import NEVER, Limits
+from nonecorn.spi.trust import TrustedPeers
 from nonecorn.testing import MemoryRuntime, at, bytewise, make_context, whole
 from tests.proxy_protocol.headers import V1, V2, block
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nonecorn.config.units import parse_seconds
+from nonecorn.spi.units import parse_seconds
 from nonecorn.testing import ServeProcess
 from tests.health.probing import metrics, says, until
 from tests.recipes.backend import HERE

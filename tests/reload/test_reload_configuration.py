@@ -25,6 +25,16 @@ def test_the_configuration_file(tmp_path, write):
     assert server.exit_code == 0
 
 
+def test_one_that_exits_ends_nothing(tmp_path, write):
+    write("config.py", "server_header = True\n")
+    with configured(tmp_path, "-c", "config.py", "--bind", "127.0.0.1:0") as server:
+        server.write("config.py", "import sys\nsys.exit(1)\n")
+        server.wait_for_line("the configuration exited with 1")
+        assert server.text() == "1"
+        server.edit("config.py", "server_header = False\n")
+        assert server.get().values(b"server") == []
+
+
 def test_one_that_cannot_be_used_is_refused_and_the_application_goes_on(tmp_path, write):
     write("nonecorn.toml", "")
     with configured(tmp_path) as server:

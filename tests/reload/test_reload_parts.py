@@ -19,6 +19,7 @@ from nonecorn.reload.watching import Watching
 from nonecorn.serving.bindings import Bindings
 from nonecorn.supervisor.generation import Generation
 from nonecorn.supervisor.loop import Loop
+from nonecorn.supervisor.places import Places
 
 
 def plan_of(**settings):
@@ -42,7 +43,7 @@ def test_health_is_not_served():
 def test_a_stand_in_has_the_reason_and_nothing_of_the_application():
     plan = for_development(plan_of(factory=True, max_requests=5, lifespan="on"))
     with Bindings() as bindings:
-        generation = Generation.of(plan, bindings, 1)
+        generation = Generation.of(plan, bindings, 1, Places())
         other = stand_in(generation, f"no\0 {'x' * 10_000}")
     assert other.environ[VARIABLE].startswith("no x")
     assert len(other.environ[VARIABLE]) == 4000

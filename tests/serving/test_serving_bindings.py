@@ -115,10 +115,10 @@ def test_workers_come_and_go(bindings):
     bindings.resize(3)
     first, second, third = bindings
     bindings.resize(2)
-    assert list(bindings) == [first, second]
+    assert [each.bound for each in bindings] == [first.bound, second.bound]
     assert third.bound.sock.fileno() == -1
     bindings.resize(0)
-    assert list(bindings) == [first]
+    assert [each.bound for each in bindings] == [first.bound]
 
 
 @linux

@@ -14,7 +14,7 @@ from nonecorn.testing import Gate, raw_exchange, read_responses
 from nonecorn.testing.address import address_of
 from nonecorn.testing.apps import LifespanRecorder, hello
 from nonecorn.testing.wire import connect
-from tests.e2e.raw import ask, get
+from tests.e2e.raw import ask, get, responses
 from tests.serving.loops import LOOPS, plan_of
 
 GET = b"GET / HTTP/1.0\r\n\r\n"
@@ -202,3 +202,27 @@ def test_a_worker_that_retires_is_not_cut_off_by_the_stop_of_the_server(plan):
     bindings, host = host_of(plan, app, ready=lambda: host.retire())  # noqa: PLW0108  # not made yet
     assert run(plan, host, bindings) == 0
     assert events == ["shutdown"]
+
+
+def test_a_worker_that_hears_all_at_once_answers_who_has_asked(plan):
+    # As one does that was held up between the two: what clients have sent meanwhile is unread.
+    visitors = []
+
+    async def app(scope, receive, send):
+        if scope["type"] == "http" and scope["path"] == "/both":
+            visitors[0].sendall(get("/", "connection: close"))
+            host.retire()
+            host.stop()
+        await hello(scope, receive, send)
+
+    def ready():
+        visitors.extend(connect(address_of(bindings.urls[0]), 20) for _ in range(2))
+        visitors[1].sendall(get("/both", "connection: close"))
+
+    bindings, host = host_of(plan, app, ready=ready)
+    try:
+        assert run(plan, host, bindings) == 0
+        assert [responses(sock)[0].status for sock in visitors] == [200, 200]
+    finally:
+        for sock in visitors:
+            sock.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import socket
@@ -13,7 +14,7 @@ import pytest
 from nonecorn.serving.bindings import Bindings
 from nonecorn.serving.observers import compile_observers
 from nonecorn.serving.pid_file import pid_file
-from nonecorn.serving.signals import StopSignals
+from nonecorn.serving.signals import StopSignals, within_import
 from nonecorn.spi import (
     BindError,
     ConfigError,
@@ -102,6 +103,20 @@ def test_a_signal_after_the_end_exits():
         with pytest.raises(SystemExit) as raised:
             signal.raise_signal(signal.SIGTERM)
     assert raised.value.code == 1
+
+
+def test_the_import_system_is_told_from_what_it_imports(tmp_path, monkeypatch):
+    (tmp_path / "serving_parts_imported.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    seen = set()
+    sys.setprofile(lambda frame, *_: seen.add((within_import(frame), frame.f_code.co_filename[:1])))
+    try:
+        importlib.import_module("serving_parts_imported")
+    finally:
+        sys.setprofile(None)
+    assert {(True, "<"), (False, "/")} <= seen
+    assert (True, "/") not in seen
+    assert not within_import(None)
 
 
 def test_signals_that_are_not_wanted_are_left_alone():

@@ -51,6 +51,16 @@ async def app(scope, receive, send):
         )
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)  # noqa: ASYNC221
         value["open"] = done.stdout.decode().split()
+    elif path == "/spawn":  # another one, by way of multiprocessing
+        import multiprocessing  # a test looks at what is imported
+
+        process = multiprocessing.get_context("spawn").Process(target=os._exit, args=(5,))
+        process.start()
+        process.join()
+        value["code"] = process.exitcode
+    elif path in ("/slow", "/events"):
+        await stream(path, receive, send)
+        return
     elif path == "/threads":
         value["threads"] = sorted(thread.name for thread in threading.enumerate())
     body = json.dumps(value).encode()
@@ -59,8 +69,31 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": body})
 
 
+async def stream(path, receive, send):
+    """Ten pieces in five seconds, or events until the client has gone or is to go."""
+    kind = b"text/event-stream" if path == "/events" else b"text/plain"
+    headers = [(b"content-type", kind)]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    say(f"stream begun {os.getpid()}")
+    await send({"type": "http.response.body", "body": b"0", "more_body": True})
+    if path == "/events":
+        await receive()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+    else:
+        import anyio  # likewise
+
+        for number in range(1, 10):
+            await anyio.sleep(5 / 9)
+            body = str(number).encode()
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+    await send({"type": "http.response.body", "body": b"end"})
+
+
 async def lifespan(receive, send):
     await receive()
+    if os.environ.get("FAIL") == "never":
+        await receive()
     if os.environ.get("FAIL") == "startup":
         await send({"type": "lifespan.startup.failed", "message": "no database"})
         return

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +35,15 @@ def asked(server, path, count=8):
     until(lambda: path.read_text().count("\n") == before + count, f"{count} lines")
 
 
+def opened(pid, path):
+    """Whether a process has a file open, under its present name."""
+    found = set()
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.add(each.readlink())
+    return path in found
+
+
 def test_every_worker_writes_to_the_new_files(worker, tmp_path):
     access, error = tmp_path / "access", tmp_path / "error"
     config = tmp_path / "logging.toml"
@@ -44,7 +55,7 @@ def test_every_worker_writes_to_the_new_files(worker, tmp_path):
         error.rename(tmp_path / "error.1")
         server.send_signal(signal.SIGUSR1)
         server.wait_for_line("log files were opened anew")
-        until(access.exists, "new access log")
+        until(lambda: all(opened(pid, access) for pid in server.workers), "new access log")
         asked(server, access)
     assert (tmp_path / "access.1").read_text().count("\n") == 8
     assert "serving on" in (tmp_path / "error.1").read_text()

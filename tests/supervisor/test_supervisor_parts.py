@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import socket
+import sys
 
 import pytest
 
+from nonecorn.serving.bindings import Bindings
 from nonecorn.serving.request_limit import RequestLimit
+from nonecorn.spi import ConfigError
 from nonecorn.supervisor.backoff import HEALTHY, Backoff
 from nonecorn.supervisor.channel import LIMIT, Channel, ChannelClosedError
 from nonecorn.supervisor.endings import ending
+from nonecorn.supervisor.health import Health
 from nonecorn.supervisor.loop import Loop
 from nonecorn.supervisor.memory import resident
 from nonecorn.supervisor.messages import (
@@ -25,12 +30,17 @@ from nonecorn.supervisor.messages import (
     Retire,
     Retiring,
     Stop,
+    Tickets,
     decode,
     encode,
 )
 from nonecorn.supervisor.replan import Replan
 from nonecorn.supervisor.slots import lanes_of
 from nonecorn.supervisor.takeover import VARIABLE, Takeover
+from nonecorn.supervisor.tickets import TicketSecret
+from nonecorn.supervisor.worker import _give_up
+from tests.serving.loops import plan_of
+from tests.supervisor.exhaustion import few_descriptors
 
 posix = pytest.mark.skipif(os.name == "nt", reason="what POSIX alone has")
 
@@ -43,7 +53,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="what POSIX alone has")
     [
         Retire(), Stop(), Reopen(), Ping(), Ready(), Failed(code=3, message="no"),
         Retiring(reason="old"), Adopt(handles="[]"), Release(lane=1),
-        Pong(connections=1, requests=2),
+        Pong(connections=1, requests=2), Tickets(secret="00ff"),
     ],
     ids=lambda message: type(message).__name__,
 )  # fmt: skip
@@ -57,6 +67,7 @@ def test_a_message_arrives_as_it_was(message):
         b"", b"[]", b"null", b"\xff", b'{"kind": "destroy"}', b'{"kind": []}',
         b'{"kind": "failed", "code": "3", "message": ""}', b'{"kind": "ready", "more": 1}',
         b'{"kind": "failed", "code": true, "message": ""}', b'{"kind": "retiring"}',
+        b"[" * LIMIT, b'{"kind": ' * 5000,
     ],
 )  # fmt: skip
 def test_what_is_no_message_is_refused(data):
@@ -64,8 +75,33 @@ def test_what_is_no_message_is_refused(data):
         decode(data)
 
 
-def test_a_long_text_is_cut():
-    assert len(decode(encode(Failed(code=1, message="x" * 100_000))).message) < 10_000
+@pytest.mark.parametrize("text", ["x", "ä", "\N{GRINNING FACE}", "\ud800", "\0"])
+def test_a_long_text_is_cut(text):
+    data = encode(Failed(code=1, message=text * 100_000))
+    assert len(data) < LIMIT
+    assert len(decode(data).message) < 10_000
+    assert decode(encode(Failed(code=1, message=text))).message == text
+
+
+# Secrets ------------------------------------------------------------------------------------------
+
+
+def test_there_is_another_secret_from_time_to_time():
+    told = []
+    with Loop() as loop:
+        secret = TicketSecret(loop, told.append, lifetime=0.001)
+        first = secret.value
+        loop.run(lambda: len(told) == 3)
+    assert len({first, *told}) == 4
+    assert secret.value == told[-1]
+    assert {len(each) for each in told} == {32}
+
+
+def test_no_secret_is_in_a_repr():
+    with Loop() as loop:
+        secret = TicketSecret(loop, lambda _: None)
+        assert repr(secret) == "<TicketSecret of 32 bytes>"
+    assert "00ff" not in repr(Tickets(secret="00ff"))
 
 
 # Channels -----------------------------------------------------------------------------------------
@@ -135,6 +171,17 @@ def test_descriptors_come_along(pair):
     assert os.read(read, 100) == b"through"
     os.close(read)
     os.close(passed)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is done with what Linux has")
+def test_where_there_is_no_room_for_all_none_is_passed(pair):
+    one, other = pair
+    before = len(os.listdir("/dev/fd"))
+    with few_descriptors(left=2), pytest.raises(OSError, match="Too many open files"):
+        one.send(b"frame", [0, 1, 2])
+    assert len(os.listdir("/dev/fd")) == before
+    one.send(b"next")
+    assert (other.receive(), list(other.passed)) == ([b"next"], [])
 
 
 @posix
@@ -272,6 +319,18 @@ def test_what_an_environment_file_added_is_read_anew(monkeypatch):
     monkeypatch.delenv("MORE")
 
 
+def test_a_configuration_that_exits_is_one_that_cannot_be_used(monkeypatch):
+    monkeypatch.setenv("OLD", "1")
+
+    def read():
+        del os.environ["OLD"]
+        sys.exit("SECRET is not set")
+
+    with pytest.raises(ConfigError, match="the configuration exited with 'SECRET is not set'"):
+        Replan(read)()
+    assert os.environ["OLD"] == "1"
+
+
 def test_an_environment_that_cannot_be_read_again_is_as_before(monkeypatch):
     monkeypatch.setenv("FILES", "old")
 
@@ -292,3 +351,48 @@ def test_an_environment_that_means_another_process_is_no_takeover(value):
     environ = {VARIABLE: value}
     assert Takeover.from_environment(environ) is None
     assert VARIABLE not in environ
+
+
+# Interruption -------------------------------------------------------------------------------------
+
+
+def test_an_import_is_interrupted_in_the_applications_own_code_only(tmp_path, monkeypatch):
+    (tmp_path / "supervisor_parts_imported.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    frames = []
+    sys.setprofile(lambda frame, _event, _argument: frames.append(frame))
+    try:
+        importlib.import_module("supervisor_parts_imported")
+    finally:
+        sys.setprofile(None)
+    names = [frame.f_code.co_filename for frame in frames]
+    own = frames[next(at for at, name in enumerate(names) if name.startswith(str(tmp_path)))]
+    before = signal.getsignal(signal.SIGTERM)
+    for frame, name in zip(frames, names, strict=True):
+        if name.startswith("<frozen importlib"):
+            _give_up(signal.SIGTERM, frame)
+    assert signal.getsignal(signal.SIGTERM) is before
+    try:
+        with pytest.raises(SystemExit):
+            _give_up(signal.SIGTERM, own)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+# Health -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is done with what Linux has")
+def test_without_room_for_new_sockets_health_is_told_at_the_old_ones():
+    plan = plan_of(health_bind=["127.0.0.1:0", "127.0.0.1:0"], workers=1)
+    with Loop() as loop, Bindings() as bindings:
+        bindings.bind(plan, workers=1)
+        health = Health(loop, None)
+        health.listen(bindings)
+        before = len(os.listdir("/dev/fd"))
+        with few_descriptors(left=1):
+            health.listen(bindings)
+        assert repr(health) == "<Health 2 listeners, 0 connections>"
+        assert len(os.listdir("/dev/fd")) == before
+        health.close()
+        assert repr(health) == "<Health 0 listeners, 0 connections>"

@@ -8,6 +8,7 @@ import socket
 
 import pytest
 
+from nonecorn.supervisor.memory import resident
 from nonecorn.testing.wire import connect
 from tests.e2e.raw import ask, get, responses, settled
 from tests.supervisor.conftest import HERE, Supervised, alive, descriptors, supervised
@@ -31,13 +32,16 @@ def refused(address):
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_twenty_reloads_under_load_lose_no_request(worker):
+def test_twenty_reloads_under_load_lose_no_request_and_leave_no_memory_behind(worker):
     with supervised(worker) as server, Load(server.address) as load:
         for times in range(1, 21):
             load.more(5)
             hup(server, times)
+            if times == 5:
+                before = resident(server.pid)
         load.more(20)
         assert not load.lost
+        assert resident(server.pid) - before < 2 << 20
         assert len(load.pids) > 20
         for pid in server.workers:
             load.seen(pid)
@@ -149,6 +153,22 @@ def test_a_broken_configuration_leaves_everything_as_it_is(tmp_path):
         hup(server)
         load.more(3)
     assert "Traceback" not in server.errors
+
+
+def test_a_configuration_that_exits_takes_nobody_with_it(tmp_path):
+    config = tmp_path / "config.py"
+    good = "workers = 2\nbind = '127.0.0.1:0'\n"
+    config.write_text(good)
+    args = ["-c", str(config), "--app-dir", str(HERE)]
+    with Supervised("supervised:app", args, cwd=tmp_path) as server:
+        config.write_text("import sys\nsys.exit('SECRET is not set')\n")
+        server.send_signal(signal.SIGHUP)
+        line = server.wait_for_line("not reloaded, the old generation goes on")
+        assert line.rstrip().endswith(": the configuration exited with 'SECRET is not set'")
+        assert server.ask()["pid"] in server.workers
+        config.write_text(good)
+        hup(server)
+    assert server.exit_code == 0
 
 
 @pytest.mark.parametrize("worker", ["uvloop"])

@@ -24,14 +24,16 @@ UPLOAD = b"POST /upload HTTP/1.1\r\nhost: t\r\ncontent-length: 4\r\n\r\nab"
 BROKEN = "raise RuntimeError('no such luck')\n"
 LEAVING = "import sys\nsys.exit(7)\n"
 DYING = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"
+# In one write each: where PYTHONUNBUFFERED is set, print() makes two, which those of another worker
+# may come between.
 STARTING = """
-import asyncio
+import asyncio, os
 
 async def app(scope, receive, send):
-    print("starting", flush=True)
+    os.write(1, b"starting\\n")
     await asyncio.sleep(3600)
 """
-IMPORTING = "import time\nprint('importing', flush=True)\ntime.sleep(3600)\n"
+IMPORTING = "import os, time\nos.write(1, b'importing\\n')\ntime.sleep(3600)\n"
 
 
 def failing(*args, app="broken:app", **env):
@@ -269,9 +271,12 @@ def test_a_stop_during_the_start_gives_it_up(text, line, tmp_path):
         [*command, "--bind", "127.0.0.1:0", str(path)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
-        assert [process.stdout.readline() for _ in range(2)] == [f"{line}\n"] * 2
-        process.terminate()
-        _, errors = process.communicate(timeout=30)
+        try:
+            assert [process.stdout.readline() for _ in range(2)] == [f"{line}\n"] * 2
+            process.terminate()
+            _, errors = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert process.returncode == 0, errors
     assert "Traceback" not in errors
     assert "serving on" not in errors

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from nonecorn.builtin.access_log.formats import compile_format
 from nonecorn.builtin.access_log.sinks import FileSink, LoggerSink, Sink
 from nonecorn.config.schema import ServerSettings
-from nonecorn.spi import AppContext, Observer, RequestRecord
+from nonecorn.spi import UNLOGGED, AppContext, Observer, RequestRecord
 
 if TYPE_CHECKING:
     from nonecorn.builtin.access_log.formats import Line
@@ -65,6 +65,8 @@ class AccessLog(Observer):
 
     def request_finished(self, record: RequestRecord) -> None:
         """Note the request."""
+        if UNLOGGED in record.scope.get("extensions", ()):
+            return
         lines = self._lines
         lines.append(f"{self._line(record)}\n")
         if self._runtime is None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
-    from nonecorn.spi import Exchange, Port
+    from nonecorn.spi import Connection, Exchange
 
 SPEC_VERSION = "2.5"
 
@@ -20,7 +20,7 @@ _EXTENSIONS: dict[str, Any] = {
 }
 
 
-def extensions_of(exchange: Exchange, port: Port) -> dict[str, Any]:
+def extensions_of(exchange: Exchange, port: Connection) -> dict[str, Any]:
     """What `scope["extensions"]` offers on this exchange."""
     extensions = _EXTENSIONS.copy()
     if port.tls is not None:

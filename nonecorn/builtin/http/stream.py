@@ -25,7 +25,9 @@ from typing import TYPE_CHECKING, Any
 from nonecorn.builtin.http import extensions, farewell
 from nonecorn.builtin.http.scope import SPEC_VERSION, decode_path, extensions_of
 from nonecorn.spi import (
+    RECORD,
     ClientDisconnectedError,
+    Connection,
     Context,
     Exchange,
     Header,
@@ -33,11 +35,11 @@ from nonecorn.spi import (
     Job,
     LocalProtocolError,
     Message,
-    Port,
     RequestRecord,
     Waiter,
     follows_disconnect,
     is_disconnect,
+    recorded_scope,
 )
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ class HTTPStream:
         self,
         context: Context,
         exchange: Exchange,
-        port: Port,
+        port: Connection,
         version: str,
         method: str,
         raw_path: bytes,
@@ -130,6 +132,7 @@ class HTTPStream:
         if observers.request_finished:
             self._started = context.runtime.time()
             self._headers: list[Header] = []
+            self.scope["extensions"][RECORD] = {}
         if observers.request_started:
             for observe in observers.request_started:
                 observe(self.scope)
@@ -461,7 +464,7 @@ class HTTPStream:
         if observers:
             without_body = self._is_bodiless()
             record = RequestRecord(
-                scope=self.scope,
+                scope=recorded_scope(self.scope),
                 status=self.status,
                 headers=self._headers,
                 sent=0 if without_body else self._sent,

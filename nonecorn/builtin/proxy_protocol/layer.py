@@ -16,8 +16,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from nonecorn.builtin.proxy_protocol.header import MalformedHeaderError, read
-from nonecorn.builtin.proxy_protocol.trust import TrustedPeers
 from nonecorn.spi import NEVER
+from nonecorn.spi.trust import TrustedPeers
 
 if TYPE_CHECKING:
     from nonecorn.config.schema import ServerSettings

@@ -43,6 +43,7 @@ class AppWrapperConformance:
         settings: Settings objects that the wrapper looks up.
         foreign: Objects that are no application of this interface.
         body: What `application` answers.
+        threads: The wrapper runs applications in threads.
     """
 
     wrap: AppWrapper
@@ -50,6 +51,7 @@ class AppWrapperConformance:
     settings: Sequence[Settings] = ()
     foreign: Sequence[Any] = (None, 1, "module:app", object(), [], {"type": "http"})
     body = b"hello"
+    threads = False
 
     def application(self) -> Any:
         """A new application of this interface that answers 200 with `body`."""
@@ -79,7 +81,7 @@ class AppWrapperConformance:
 
     def test_a04_requests_are_served(self) -> None:
         """A4. The wrapped application answers a request in ASGI's messages, in their order."""
-        response = call(self.wrapped())
+        response = call(self.wrapped(), threads=self.threads)
         assert (response.status, response.content) == (200, self.body)
         assert response.sent[0]["type"] == "http.response.start"
         assert not response.sent[-1].get("more_body", False)
@@ -90,7 +92,9 @@ class AppWrapperConformance:
     def test_a05_requests_share_nothing(self) -> None:
         """A5. One wrapped application serves many requests, also at the same time."""
         wrapped = self.wrapped()
-        calls = [Call(wrapped, make_scope(path=f"/{n}")) for n in range(3)]
+        calls = [
+            Call(wrapped, make_scope(path=f"/{n}"), threads=self.threads) for n in range(3)
+        ]
         for each in calls:
             each.step()
         for each in reversed(calls):
@@ -100,16 +104,16 @@ class AppWrapperConformance:
     def test_a06_a_disconnect_does_no_harm(self) -> None:
         """A6. A client that goes before its request is complete ends that request only."""
         wrapped = self.wrapped()
-        gone = Call(wrapped, make_scope(method="POST"))
+        gone = Call(wrapped, make_scope(method="POST"), threads=self.threads)
         gone.body(b"half", more=True)
         gone.disconnect()
         assert gone.done
-        assert call(wrapped).status == 200
+        assert call(wrapped, threads=self.threads).status == 200
 
     def test_a07_lifespan_is_answered_or_declined(self) -> None:
         """A7. A lifespan scope is taken part in, or declined by raising; it is not left waiting."""
         scope: Scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
-        lifespan = Call(self.wrapped(), scope)
+        lifespan = Call(self.wrapped(), scope, threads=self.threads)
         lifespan.feed({"type": "lifespan.startup"})
         if lifespan.done:
             return

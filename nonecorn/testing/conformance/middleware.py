@@ -13,7 +13,17 @@ from typing import Any
 
 import pytest
 
-from nonecorn.spi import ASGIApp, ConfigError, Middleware, Receive, Scope, Send, Settings
+from nonecorn.spi import (
+    ASGIApp,
+    ConfigError,
+    Middleware,
+    Receive,
+    Running,
+    Scope,
+    Send,
+    Settings,
+    running,
+)
 from nonecorn.testing import Gate, make_app_context
 from nonecorn.testing.apps import Crashed, LifespanRecorder, echo, hello
 from nonecorn.testing.asgi import Call, call, make_scope
@@ -117,8 +127,9 @@ class MiddlewareConformance:
         state: dict[str, Any] = {}
         scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": state}
         lifespan = Call(self.wrapped(app), scope)
-        lifespan.feed({"type": "lifespan.startup"})
-        lifespan.feed({"type": "lifespan.shutdown"})
+        with running(Running(runtime=lifespan.runtime)):
+            lifespan.feed({"type": "lifespan.startup"})
+            lifespan.feed({"type": "lifespan.shutdown"})
         assert app.events == ["startup", "shutdown"]
         assert [m["type"] for m in lifespan.sent] == [
             "lifespan.startup.complete",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pathlib
 import socket
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from nonecorn.spi import DatagramPort, Port, Runtime
+from nonecorn.spi import NEVER, DatagramPort, Port, Runtime
 from nonecorn.testing.conformance.worker_harness import (
     PATIENCE,
     Echo,
@@ -39,12 +40,21 @@ class _EchoDatagrams:
         self.port = port
         self.packets: list[bytes] = []
 
-    def datagrams_received(self, packets: list[tuple[bytes, Any]]) -> None:
-        self.packets += [data for data, _ in packets]
-        for data, address in packets:
+    def datagrams_received(self, packets: list[tuple[bytes, Any, int]]) -> None:
+        self.packets += [data for data, _, _ in packets]
+        for data, address, _ in packets:
             self.port.send([data], address)
 
-    def shutdown(self) -> None:
+    def pause(self) -> None:
+        """There are no connections."""
+
+    resume = pause
+
+    def retire(self, *, succeeded: bool) -> None:
+        if succeeded:
+            self.port.pause_reading()
+
+    def close(self) -> None:
         self.port.close()
 
 
@@ -211,7 +221,7 @@ class ListeningRules(WorkerHarness):
         packets = [bytes([n % 256]) * size for n, size in enumerate(sizes)]
 
         class Burst(_EchoDatagrams):
-            def datagrams_received(self, received: list[tuple[bytes, Any]]) -> None:
+            def datagrams_received(self, received: list[tuple[bytes, Any, int]]) -> None:
                 self.port.send(packets, received[0][1])
 
         async def main(runtime: Runtime) -> list[bytes]:
@@ -234,7 +244,7 @@ class ListeningRules(WorkerHarness):
         """W82. `send` does not raise, and sends the packets that can be sent."""
 
         class Burst(_EchoDatagrams):
-            def datagrams_received(self, received: list[tuple[bytes, Any]]) -> None:
+            def datagrams_received(self, received: list[tuple[bytes, Any, int]]) -> None:
                 self.port.send([b"x" * 70_000, b"fits"], received[0][1])
 
         async def main(runtime: Runtime) -> bytes:
@@ -260,7 +270,7 @@ class ListeningRules(WorkerHarness):
             raised = Mark(runtime, "the first datagram")
 
             class Raiser(_EchoDatagrams):
-                def datagrams_received(self, received: list[tuple[bytes, Any]]) -> None:
+                def datagrams_received(self, received: list[tuple[bytes, Any, int]]) -> None:
                     if not raised.happened:
                         raised.set()
                         message = "datagrams_received"
@@ -285,3 +295,91 @@ class ListeningRules(WorkerHarness):
         with error_log() as log:
             assert self.run(main) == b"two"
         assert [str(error) for error in log.raised()] == ["datagrams_received"]
+
+    def test_w84_a_paused_datagram_port_still_sends(self) -> None:
+        """W84. `pause_reading` leaves what arrives to whoever else reads the socket; idempotent."""
+
+        async def main(runtime: Runtime) -> tuple[bytes, bytes]:
+            endpoints: list[_EchoDatagrams] = []
+
+            def endpoint(port: DatagramPort) -> _EchoDatagrams:
+                endpoints.append(_EchoDatagrams(port))
+                return endpoints[0]
+
+            with _datagram_socket() as sock, _datagram_socket() as client:
+                port = await runtime.listen_datagrams(sock, endpoint)
+                port.pause_reading()
+                port.pause_reading()
+                client.sendto(b"for others", sock.getsockname())
+                port.send([b"from here"], client.getsockname())
+                client.setblocking(True)
+                sent = await runtime.run_in_thread(client.recv, 100)
+                received = await runtime.run_in_thread(_receive, sock)
+                port.close()
+            assert endpoints[0].packets == []
+            return sent, received
+
+        assert self.run(main) == (b"from here", b"for others")
+
+    def test_w85_a_connection_that_joins_is_swept_and_aborted_at_the_end(self) -> None:
+        """W85. `join` makes the clock tick for a connection that the runtime did not make; after
+        `leave` it is not heard of any more.
+        """
+        joined = _Joined()
+
+        async def main(runtime: Runtime) -> None:
+            swept = Mark(runtime, "the sweep")
+            joined.runtime = runtime
+            joined.protocol.on_sweep = swept.set
+            joined.protocol.deadline = runtime.time()
+            runtime.join(joined)
+            runtime.join(joined)
+            assert joined in runtime.ports
+            await swept.reached()
+            runtime.leave(joined)
+            runtime.leave(joined)
+            assert joined not in runtime.ports
+            runtime.join(joined)
+
+        self.run(main)
+        assert joined.aborted
+
+
+def _receive(sock: socket.socket) -> bytes:
+    sock.settimeout(PATIENCE)
+    return sock.recv(100)
+
+
+class _Swept:
+    deadline = NEVER
+
+    def __init__(self) -> None:
+        self.on_sweep: Callable[[], object] = list
+
+    def sweep(self) -> None:
+        self.deadline = NEVER
+        self.on_sweep()
+
+    def shutdown(self) -> None:
+        """Nothing is under way."""
+
+
+class _Joined:
+    """A connection of no runtime's making."""
+
+    client: tuple[str, int] | None = None
+    server: Any = None
+    tls: Any = None
+    on_close: Callable[[Any], None] | None = None
+    runtime: Any = None
+
+    def __init__(self) -> None:
+        self.protocol = _Swept()
+        self.aborted = False
+
+    def close(self) -> None:
+        self.runtime.leave(self)
+
+    def abort(self) -> None:
+        self.aborted = True
+        self.runtime.leave(self)

@@ -51,10 +51,15 @@ class AsyncioDatagramPort:
         if not self._closed:
             self._batches.send(packets, address)
 
+    def pause_reading(self) -> None:
+        """See `nonecorn.spi.DatagramPort`."""
+        if not self._closed:
+            self.runtime.loop.remove_reader(self._sock.fileno())
+
     def close(self) -> None:
         """See `nonecorn.spi.DatagramPort`."""
         if not self._closed:
+            self.pause_reading()
             self._closed = True
             self.runtime.sockets.discard(self)
-            self.runtime.loop.remove_reader(self._sock.fileno())
             self._sock.close()

@@ -25,7 +25,17 @@ from nonecorn_asyncio._port import AsyncioPort
 from nonecorn_asyncio._server import ServerListening
 
 if TYPE_CHECKING:
-    from nonecorn.spi import DatagramPort, Endpoint, Job, Listening, Port, Protocol, Timer, Waiter
+    from nonecorn.spi import (
+        Connection,
+        DatagramPort,
+        Endpoint,
+        Job,
+        Listening,
+        Port,
+        Protocol,
+        Timer,
+        Waiter,
+    )
     from nonecorn_asyncio._listening import AsyncioListening
 
 T = TypeVar("T")
@@ -80,7 +90,7 @@ class AsyncioRuntime:
         self.name = name
         self.loop = asyncio.get_running_loop()
         self.log = logging.getLogger("nonecorn.error")
-        self.ports: set[AsyncioPort] = set()
+        self.ports: set[Connection] = set()
         self.sockets: set[AsyncioListening | AsyncioDatagramPort] = set()
         self.detached = False
         self.clock = Clock(self.loop.time(), time.time())
@@ -180,6 +190,16 @@ class AsyncioRuntime:
     ) -> DatagramPort:
         """See `nonecorn.spi.Runtime`."""
         return AsyncioDatagramPort(self, sock, endpoint)
+
+    def join(self, connection: Connection, /) -> None:
+        """See `nonecorn.spi.Runtime`."""
+        self.ports.add(connection)
+        if self.ticking is None:
+            self.start_ticking()
+
+    def leave(self, connection: Connection, /) -> None:
+        """See `nonecorn.spi.Runtime`."""
+        self.ports.discard(connection)
 
     def start_ticking(self) -> None:
         """The first port has come."""

@@ -1,24 +1,12 @@
-"""How much noise a connection may make.
+"""What of HTTP/2 is noise, and what it costs: see `nonecorn.spi.messages.budget`.
 
-Some frames are cheap to send and cost the receiver more than they are worth: resets, PING,
-SETTINGS, empty DATA, priorities, CONTINUATION, tiny window updates, unknown types (CVE-2019-9511 to
-9518, CVE-2023-44487, CVE-2024-27316). Each is legitimate now and then, so none has a limit of its
-own: a connection has one budget, every such frame takes from it, and honest work gives back. So a
-peer that does nothing else is through soon, while one that is served may ping and cancel as it
-likes. Time gives back, too, but slowly: idle connections that are kept alive by PING live for ever.
-
-A stream that we reset because of the peer counts like one that it reset itself (CVE-2025-8671: what
-matters is who caused it).
+Resets, PING, SETTINGS, empty DATA, priorities, CONTINUATION, tiny window updates, unknown types.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from nonecorn.spi.messages import budget
 from nonecorn_h2._errors import ConnectionFault, ErrorCode
-
-if TYPE_CHECKING:
-    from nonecorn.spi import Clock
 
 FRAME = 1
 """A frame that asks for an answer or for book-keeping."""
@@ -28,58 +16,12 @@ EMPTY_CONTINUATION = 4
 RESET = 5
 """A request that was begun for nothing."""
 
-_REQUEST = 4
-"""What a response that was sent whole gives back."""
-_DATA = 2
-"""What a DATA frame that we sent gives back: window updates come for these."""
-_SECONDS = 60.0
-"""An exhausted budget is whole again after so many."""
 
+class NoiseBudget(budget.NoiseBudget):
+    """One connection's; without any left it ends with ENHANCE_YOUR_CALM."""
 
-class NoiseBudget:
-    """One connection's.
+    __slots__ = ()
 
-    Args:
-        clock: Time.
-        size: Units that it holds.
-
-    Attributes:
-        left: Units now.
-    """
-
-    __slots__ = ("_clock", "_since", "_size", "left")
-
-    def __init__(self, clock: Clock, size: int) -> None:
-        self._clock = clock
-        self._size = size
-        self._since = clock.now
-        self.left: float = size
-
-    def __repr__(self) -> str:
-        return f"<NoiseBudget {self.left:.0f} of {self._size}>"
-
-    def spend(self, units: int) -> None:
-        """Take units.
-
-        Raises:
-            ConnectionFault: ENHANCE_YOUR_CALM: there are none left.
-        """
-        self.left -= units
-        if self.left < 0:
-            now = self._clock.now
-            self.left = min(
-                self._size, self.left + (now - self._since) * self._size / _SECONDS
-            )  # fmt: skip
-            self._since = now
-            if self.left < 0:
-                raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "noise")
-
-    def request_served(self) -> None:
-        """A response was sent whole."""
-        if self.left < self._size:
-            self.left += _REQUEST
-
-    def data_sent(self, frames: int) -> None:
-        """So many DATA frames with something in them were sent."""
-        if self.left < self._size:
-            self.left += _DATA * frames
+    def exhausted(self) -> Exception:
+        """See `nonecorn.spi.messages.budget`."""
+        return ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "noise")

@@ -29,14 +29,15 @@ from nonecorn.spi import (
     RequestRecord,
     StreamFactory,
 )
+from nonecorn.spi.messages.priority import parse_priority
+from nonecorn.spi.messages.request import TARGET_BYTES
+from nonecorn.spi.messages.response import DROPPED, checked_fields
 from nonecorn_h2 import _budget as budget
 from nonecorn_h2._engine import Weight
 from nonecorn_h2._errors import ConnectionFault, ErrorCode, StreamFault
 from nonecorn_h2._exchange import H2Exchange
 from nonecorn_h2._life import H2Life
-from nonecorn_h2._priority import parse_priority
-from nonecorn_h2._response import DROPPED, checked_fields
-from nonecorn_h2._rules import TARGET_BYTES, Head, read_trailers
+from nonecorn_h2._rules import Head, read_trailers
 from nonecorn_h2._stream_state import StreamState
 
 

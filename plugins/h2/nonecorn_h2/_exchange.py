@@ -19,9 +19,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from nonecorn.spi import NEVER, Header, LocalProtocolError, Stream, Waiter
+from nonecorn.spi.messages.priority import parse_priority
+from nonecorn.spi.messages.response import WITHOUT_BODY
 from nonecorn_h2._errors import ErrorCode
-from nonecorn_h2._priority import parse_priority
-from nonecorn_h2._response import WITHOUT_BODY
 from nonecorn_h2._stream_state import StreamState
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 A stream ends when both sides have sent END_STREAM, or one has reset it; `close` is the only way out
 of the engine's table. An application that goes on after its stream was reset is remembered
-(`_zombies`) until it has ended, since it still costs what a request costs.
+(`_ghosts`) until it has ended, since it still costs what a request costs.
 
 A connection ends in two ways. With a farewell: GOAWAY with the highest possible stream number and a
 PING; when that is answered, the client knows, and a second GOAWAY names the last stream that is
@@ -19,6 +19,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nonecorn.spi import NEVER, Context, Limits, Port, RemoteProtocolError, Runtime, Stream
+from nonecorn.spi.messages.ghosts import Ghosts
+from nonecorn.spi.messages.response import ResponseWriter
 from nonecorn_h2 import _frames as f
 from nonecorn_h2._budget import NoiseBudget
 from nonecorn_h2._deadlines import due
@@ -26,7 +28,6 @@ from nonecorn_h2._engine import IDLE, IN_DATA
 from nonecorn_h2._errors import ConnectionFault, ErrorCode
 from nonecorn_h2._frame_engine import FrameEngine
 from nonecorn_h2._outbox import Outbox
-from nonecorn_h2._response import ResponseWriter
 from nonecorn_h2._settings import H2Settings
 
 if TYPE_CHECKING:
@@ -58,11 +59,10 @@ class H2Life:
     """
 
     __slots__ = (
-        "_context", "_credit", "_dribbles", "_early", "_farewell_at", "_idle_at", "_leaving",
-        "_max_streams", "_partial_at", "_push", "_pushes", "_receiving", "_requests", "_stalled",
-        "_stalled_at", "_unbegun", "_zombies", "budget", "dead", "deadline", "engine", "limits",
-        "most_window", "outbox", "peer_ended", "port", "runtime", "stock", "stream_window",
-        "writer",
+        "_context", "_credit", "_dribbles", "_early", "_farewell_at", "_ghosts", "_idle_at",
+        "_leaving", "_max_streams", "_partial_at", "_push", "_pushes", "_receiving", "_requests",
+        "_stalled", "_stalled_at", "budget", "dead", "deadline", "engine", "limits", "most_window",
+        "outbox", "peer_ended", "port", "runtime", "stock", "stream_window", "writer",
     )  # fmt: skip
 
     def __init__(self, context: Context, port: Port) -> None:
@@ -90,8 +90,7 @@ class H2Life:
         self._max_streams = settings.max_streams
         self._push = settings.push
         self._pushes = 0
-        self._zombies: dict[Stream, None] = {}
-        self._unbegun: tuple[list[Stream], list[Stream]] = ([], [])
+        self._ghosts = Ghosts(context)
         self._requests = 0
         self._receiving = False
         self._early: list[bytes] = []  # what came while an application answered at once
@@ -386,39 +385,18 @@ class H2Life:
             exchange.stream = None
 
     def _mourn(self, stream: Stream) -> None:
-        """The stream has no exchange any more; its application may still run, or begin to.
-
-        One that was spawned begins within the next tick, and then stands among those that run.
-        """
-        if self.dead:
-            return
-        if stream in self._context.running:
-            self._zombies[stream] = None
-            return
-        if not self._unbegun[0] and not self._unbegun[1]:
-            self.runtime.end_of_tick(self._look_again)
-        self._unbegun[1].append(stream)
-
-    def _look_again(self) -> None:
-        """A tick later: who was there a whole tick ago has begun, or ended, by now."""
-        older, newer = self._unbegun
-        running = self._context.running
-        self._zombies.update((stream, None) for stream in older if stream in running)
-        self._unbegun = (newer, [])
-        if newer:
-            self.runtime.end_of_tick(self._look_again)
+        """The stream has no exchange any more; its application may still run."""
+        if not self.dead:
+            self._ghosts.add(stream)
 
     def _under_way(self) -> int:
         """Requests that count: those whose streams were reset while their applications run, too."""
-        older, newer = self._unbegun
-        gone = len(self._zombies) + len(older) + len(newer)
-        return len(self.engine.streams) - self._pushes + gone + self.outbox.unwritten
+        streams = len(self.engine.streams) - self._pushes
+        return streams + len(self._ghosts) + self.outbox.unwritten
 
     def _is_full(self) -> bool:
         """As many requests as may be are under way, without those that have ended."""
-        running = self._context.running
-        for stream in [stream for stream in self._zombies if stream not in running]:
-            del self._zombies[stream]
+        self._ghosts.forget_ended()
         return self._under_way() >= self._max_streams
 
     # Sweep ----------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nonecorn_h2._priority import parse_priority
+from nonecorn.spi.messages.priority import parse_priority
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import hpack
 import pytest
 
 from nonecorn.spi import LocalProtocolError
+from nonecorn.spi.messages.response import ResponseWriter
 from nonecorn.testing import MemoryRuntime, make_context
 from nonecorn.testing.apps import hello
 from nonecorn_h2._frame_engine import FrameEngine
-from nonecorn_h2._response import ResponseWriter
 
 
 def writer(runtime: MemoryRuntime | None = None, **options) -> ResponseWriter:

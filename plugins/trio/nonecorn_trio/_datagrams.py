@@ -47,12 +47,17 @@ class DatagramSocket:
         if not self._closed:
             self._batches.send(packets, address)
 
+    def pause_reading(self) -> None:
+        """Receive no more, and still send."""
+        if self._endpoint is not None and not self._closed:
+            self._endpoint = None
+            self._owner.poller.unregister(self._sock)
+
     def close(self) -> None:
         """Stop for good."""
         if not self._closed:
+            self.pause_reading()
             self._closed = True
-            if self._endpoint is not None:
-                self._owner.poller.unregister(self._sock)
             self._sock.close()
             self._owner.socket_closed(self)
 

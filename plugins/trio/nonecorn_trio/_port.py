@@ -131,7 +131,7 @@ class SocketPort:
     def start(self, protocol: Protocol) -> None:
         """Begin to read for `protocol`, which may have written, paused or closed already."""
         self.set_protocol(protocol)
-        self._owner.port_opened(self)
+        self._owner.join(self)
         if self._reading and not self._lost:
             self._watch(self._events | READ)
         if self._buffered > self._high:
@@ -406,7 +406,7 @@ class SocketPort:
 
     def _finish(self) -> None:
         self._sock.close()
-        self._owner.port_closed(self)
+        self._owner.leave(self)
         protocol = self.protocol
         # Port and protocol refer to each other; let neither wait for the garbage collector.
         self.set_protocol(NOBODY)

@@ -24,12 +24,11 @@ from typing import Any, TypeVar
 import trio
 from trio.lowlevel import Abort, RaiseCancelT, Task, current_task, reschedule, wait_task_rescheduled
 
-from nonecorn.spi import TICK, Clock, DatagramPort, Endpoint, Port, Protocol
+from nonecorn.spi import TICK, Clock, Connection, DatagramPort, Endpoint, Port, Protocol
 from nonecorn_trio._datagrams import DatagramSocket
 from nonecorn_trio._jobs import Job, Jobs
 from nonecorn_trio._listening import ListeningSocket
 from nonecorn_trio._poller import Poller, PollerFactory
-from nonecorn_trio._port import SocketPort
 from nonecorn_trio._timers import Timer, Timers
 from nonecorn_trio._waiter import Waiter
 
@@ -54,8 +53,8 @@ class TrioRuntime:
         context = contextvars.copy_context()
         self.name = "trio"
         self.clock = Clock(trio.current_time(), time.time())
-        self._ports: set[Port] = set()
-        self.ports: AbstractSet[Port] = self._ports
+        self._ports: set[Connection] = set()
+        self.ports: AbstractSet[Connection] = self._ports
         self._jobs = Jobs(nursery, context)
         self.spawn: Callable[[Callable[[], Awaitable[None]]], Job] = self._jobs.spawn
         self._timers = Timers()
@@ -128,16 +127,16 @@ class TrioRuntime:
             except Exception:
                 _logger.exception("end-of-tick call %r raised", callback)
 
-    def port_opened(self, port: SocketPort) -> None:
+    def join(self, connection: Connection, /) -> None:
         """A connection begins; the first one starts the clock."""
-        self._ports.add(port)
+        self._ports.add(connection)
         if not self._ticking:
             self._ticking = True
             self._tick()
 
-    def port_closed(self, port: SocketPort) -> None:
+    def leave(self, connection: Connection, /) -> None:
         """A connection has gone."""
-        self._ports.discard(port)
+        self._ports.discard(connection)
 
     def _tick(self) -> None:
         now = trio.current_time()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from nonecorn.spi import Context, Exchange, Header, LocalProtocolError, Message, Observers
 
 if TYPE_CHECKING:
-    from nonecorn.spi import Port, Stream
+    from nonecorn.spi import Connection, Stream
     from nonecorn_ws._stream import WebSocketStream
 
 PREFIX = "websocket."
@@ -53,7 +53,7 @@ class Denial:
     )  # fmt: skip
 
     def __init__(
-        self, context: Context, exchange: Exchange, port: Port, socket: WebSocketStream
+        self, context: Context, exchange: Exchange, port: Connection, socket: WebSocketStream
     ) -> None:
         scope = socket.scope
         self._exchange = exchange

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from nonecorn.spi import (
     ClientDisconnectedError,
+    Connection,
     Context,
     Exchange,
     Header,
     Job,
-    Port,
     RemoteProtocolError,
     Waiter,
 )
@@ -68,7 +68,7 @@ class SocketFlow:
     _ping: bytes
     _pinged: bool
     _pong: bytes | None
-    _port: Port
+    _port: Connection
     _queue: deque[str | bytes | Ping | Pong]
     _reason: str
     _received: int

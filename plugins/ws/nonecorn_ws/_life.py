@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from nonecorn.spi import NEVER, Header, Headers, Message, RequestRecord
+from nonecorn.spi import NEVER, Header, Headers, Message, RequestRecord, recorded_scope
 from nonecorn_ws._codec import (
     LOST,
     WEIGHT,
@@ -256,7 +256,7 @@ class SocketLife(SocketFlow):
         observers = self._context.observers.request_finished
         if observers:
             record = RequestRecord(
-                scope=self.scope,
+                scope=recorded_scope(self.scope),
                 status=self.status,
                 headers=self._headers,
                 sent=self._sent,

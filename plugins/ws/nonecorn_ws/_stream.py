@@ -26,13 +26,14 @@ from typing import Any
 from urllib.parse import unquote
 
 from nonecorn.spi import (
+    RECORD,
+    Connection,
     Context,
     Exchange,
     Header,
     Headers,
     LocalProtocolError,
     Message,
-    Port,
     RemoteProtocolError,
     follows_disconnect,
     is_disconnect,
@@ -75,7 +76,7 @@ class WebSocketStream(SocketLife):
         self,
         context: Context,
         exchange: Exchange,
-        port: Port,
+        port: Connection,
         version: str,
         method: str,
         raw_path: bytes,
@@ -130,6 +131,7 @@ class WebSocketStream(SocketLife):
         observers = context.observers
         if observers.request_finished:
             self._started = context.runtime.time()
+            extensions[RECORD] = {}
         self._handshake = self._refusal = None
         try:
             self._handshake = handshake.read(version, method, headers)

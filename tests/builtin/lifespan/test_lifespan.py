@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from nonecorn.builtin.lifespan import Lifespan
 from nonecorn.spi import LifespanError, LocalProtocolError
+from nonecorn.spi.lifespan import Lifespan
 from nonecorn.testing import Gate, MemoryRuntime
 from nonecorn.testing.apps import LifespanRecorder
 

@@ -1,5 +1,5 @@
 """The lifespan protocol (ASGI lifespan 2.0): start-up before the first connection, shutdown
-after the last.
+after the last. For the worker, and for middleware that serves several applications.
 
 One task runs the application with the lifespan scope for as long as the worker lives. In mode
 `auto` an application that raises on that scope is taken to have no lifespan, as the
@@ -10,31 +10,71 @@ more often than not, so it is shown. In mode `on` either ends the start.
 from __future__ import annotations
 
 import logging
+import typing
 from typing import TYPE_CHECKING, Any
 
-from nonecorn.spi import LifespanError, LocalProtocolError
+from nonecorn.spi.errors import LifespanError, LocalProtocolError
 
 if TYPE_CHECKING:
-    from nonecorn.spi import ASGIApp, Job, Message, Runtime, Waiter
+    from collections.abc import Awaitable, Callable
+
+    from nonecorn.spi.application import ASGIApp, Message
+    from nonecorn.spi.runtime import Job, Timer, Waiter
 
 _STARTING, _STARTED, _STOPPING, _STOPPED = range(4)
 _STAGES = ("starting", "started", "stopping", "stopped")
 
 
+class Tasks(typing.Protocol):
+    """What a lifespan needs of a `Runtime`, and how it is called."""
+
+    def time(self) -> float:
+        """See `Runtime`."""
+        ...
+
+    def spawn(self, function: Callable[[], Awaitable[None]], /) -> Job:
+        """See `Runtime`."""
+        ...
+
+    def waiter(self) -> Waiter:
+        """See `Runtime`."""
+        ...
+
+    def call_at(self, when: float, callback: Callable[[], None], /) -> Timer:
+        """See `Runtime`; called where there is a time-out."""
+        ...
+
+
 class Lifespan:
-    """One worker's lifespan.
+    """The lifespan of one application, in one worker.
+
+    Args:
+        app: The application.
+        runtime: Where its task runs.
+        mode: As for `--lifespan`: `auto`, `on` or `off`.
+        label: What lines in the log begin with; nothing where there is but one application.
+        state: Its dictionary, where there is one already.
 
     Attributes:
         state: The application's dictionary; each request gets a shallow copy.
         supported: The application takes part; known after `startup`.
+        reason: Why `startup` or `shutdown` failed, in a few words.
     """
 
     __slots__ = (
-        "_app", "_asked", "_begun", "_ended", "_error", "_failure", "_job", "_log", "_mode",
-        "_runtime", "_stage", "_stop", "_waiter", "state", "supported",
+        "_app", "_asked", "_begun", "_ended", "_error", "_failure", "_job", "_label", "_log",
+        "_mode", "_runtime", "_stage", "_stop", "_waiter", "reason", "state", "supported",
     )  # fmt: skip
 
-    def __init__(self, app: ASGIApp, runtime: Runtime, mode: str) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        runtime: Tasks,
+        mode: str,
+        *,
+        label: str = "",
+        state: dict[str, Any] | None = None,
+    ) -> None:
         self._app = app
         self._runtime = runtime
         self._mode = mode
@@ -48,8 +88,10 @@ class Lifespan:
         self._job: Job | None = None
         self._waiter: Waiter = runtime.waiter()
         self._stop: Waiter | None = None
-        self.state: dict[str, Any] = {}
+        self._label = f"{label}: " if label else ""
+        self.state: dict[str, Any] = {} if state is None else state
         self.supported = False
+        self.reason = ""
 
     def __repr__(self) -> str:
         return f"<Lifespan {_STAGES[self._stage]} mode={self._mode} supported={self.supported}>"
@@ -68,29 +110,33 @@ class Lifespan:
         self._job = self._runtime.spawn(self._run)
         if not await self._wait(_STARTING, timeout):
             self._job.cancel()
-            message = f"the application's lifespan start-up took longer than {timeout:g} s"
+            self.reason = f"took longer than {timeout:g} s"
+            message = f"{self._label}the application's lifespan start-up {self.reason}"
             raise LifespanError(message)
         if self._failure is not None:
-            message = (
-                f"the application's lifespan start-up failed: {self._failure or 'no reason given'}"
-            )
+            self.reason = self._failure or "no reason given"
+            message = f"{self._label}the application's lifespan start-up failed: {self.reason}"
             raise LifespanError(message)
         if self.supported:
             return
         if self._mode == "on":
-            message = "the application does not support lifespan, and --lifespan is on"
+            self.reason = "does not support lifespan"
+            message = f"{self._label}the application {self.reason}, and --lifespan is on"
             if self._error is not None and self._asked:
-                reason = f"{type(self._error).__name__}: {self._error}".partition("\n")[0]
-                message = f"the application's lifespan start-up failed: {reason}"
+                self.reason = f"{type(self._error).__name__}: {self._error}".partition("\n")[0]
+                message = f"{self._label}the application's lifespan start-up failed: {self.reason}"
             raise LifespanError(message) from self._error
         if self._error is not None and self._asked:
             self._log.warning(
-                "the application raised during lifespan start-up; serving without lifespan "
+                "%sthe application raised during lifespan start-up; serving without lifespan "
                 "(--lifespan on makes this an error)",
+                self._label,
                 exc_info=self._error,
             )
         else:
-            self._log.debug("the application does not support lifespan", exc_info=self._error)
+            self._log.debug(
+                "%sthe application does not support lifespan", self._label, exc_info=self._error
+            )
 
     async def shutdown(self, timeout: float) -> bool:
         """Run the application's shutdown. False: it failed or took too long, which is logged."""
@@ -102,13 +148,22 @@ class Lifespan:
             self._stop.set()
         in_time = await self._wait(_STOPPING, timeout)
         if not in_time:
-            self._log.error("the application's lifespan shutdown took longer than %g s", timeout)
+            self.reason = f"took longer than {timeout:g} s"
+            self._log.error("%sthe application's lifespan shutdown %s", self._label, self.reason)
             if self._job is not None:
                 self._job.cancel()
         elif self._failure is not None:
-            self._log.error("the application's lifespan shutdown failed: %s", self._failure)
+            self.reason = self._failure
+            self._log.error(
+                "%sthe application's lifespan shutdown failed: %s", self._label, self._failure
+            )
         elif self._error is not None:
-            self._log.error("the application raised during lifespan shutdown", exc_info=self._error)
+            self.reason = f"{type(self._error).__name__}: {self._error}".partition("\n")[0]
+            self._log.error(
+                "%sthe application raised during lifespan shutdown",
+                self._label,
+                exc_info=self._error,
+            )
         return in_time and self._failure is None and self._error is None
 
     def cancel(self) -> None:
@@ -158,7 +213,7 @@ class Lifespan:
         if self._stage in (_STARTING, _STOPPING):
             self._error = error
         elif self._failure is None:
-            self._log.error("the application's lifespan task failed", exc_info=error)
+            self._log.error("%sthe application's lifespan task failed", self._label, exc_info=error)
 
     async def _receive(self) -> Message:
         self._asked += 1

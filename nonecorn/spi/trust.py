@@ -1,4 +1,4 @@
-"""Whose word is taken for who the client is."""
+"""Whose word is taken for who the client is: proxies, by the PROXY protocol or by header fields."""
 
 from __future__ import annotations
 

@@ -1,18 +1,26 @@
-"""Response heads: from an application's header list to a block of encoded fields, checked.
+"""Response heads of HTTP/2 and HTTP/3: from an application's header list to a block of encoded
+fields, checked.
 
-Applications answer with the same few heads again and again. A block depends on its fields alone
-(`_hpack`), so finished ones are remembered for every connection of a listener, by status and header
-list; what depends on the time is added after.
+Applications answer with the same few heads again and again. Encoded without a dynamic table, a
+block depends on its fields alone, so finished ones are remembered for every connection of a
+listener, by status and header list; what depends on the time is added after.
 """
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
-from nonecorn.spi import Context, Header, LocalProtocolError
-from nonecorn_h2._engine import Block, Engine
-from nonecorn_h2._rules import NAME_BYTES, VALUE_BYTES
+from nonecorn.spi.application import Header
+from nonecorn.spi.errors import LocalProtocolError
+from nonecorn.spi.messages.request import NAME_BYTES, VALUE_BYTES
+
+if typing.TYPE_CHECKING:
+    from nonecorn.spi.context import Context
+
+Block: TypeAlias = Any
+"""Encoded fields, as who encodes keeps them; two are joined by `+`."""
 
 # RFC 9113 section 8.2.2: a message does not describe its connection. ASGI says of
 # Transfer-Encoding that the server ignores an application's.
@@ -29,6 +37,18 @@ _REMEMBERED_SIZE = 1024
 _names: dict[bytes, bytes] = {}
 _MOST_NAMES = 1024
 _NAME_SIZE = 128
+
+
+class Encoder(typing.Protocol):
+    """Compresses fields, without a dynamic table."""
+
+    def encode(self, fields: list[Header], /) -> Block:
+        """Fields, with names in lower case, as a block for any connection."""
+        ...
+
+    def encode_head(self, status: int, fields: list[Header], /) -> Block:
+        """The same with `:status` before them: a block that others can be joined to."""
+        ...
 
 
 class ResponseHead(NamedTuple):
@@ -51,18 +71,18 @@ class ResponseWriter:
     """What the responses of one listener have in common; made once per worker and listener."""
 
     __slots__ = (
-        "_clock", "_common", "_common_names", "_date", "_date_wanted", "_engine", "_remembered",
+        "_clock", "_common", "_common_names", "_date", "_date_wanted", "_encoder", "_remembered",
         "_tail",
     )  # fmt: skip
 
-    def __init__(self, context: Context, engine: type[Engine]) -> None:
+    def __init__(self, context: Context, encoder: Encoder) -> None:
         self._clock = context.runtime.clock
-        self._engine = engine
+        self._encoder = encoder
         self._common = list(context.headers)
         self._common_names = frozenset(name for name, _ in context.headers) | {b"date"}
         self._date_wanted = context.date_header
         self._date = b""
-        self._tail: Block = engine.encode(self._common)
+        self._tail: Block = encoder.encode(self._common)
         self._remembered: dict[tuple[int, tuple[Header, ...]], ResponseHead] = {}
 
     def __repr__(self) -> str:
@@ -92,7 +112,7 @@ class ResponseWriter:
             return block + self._rest(key[1]), length, priority
         if self._date_wanted and self._clock.date is not self._date:
             self._date = self._clock.date
-            self._tail = self._engine.encode([*self._common, (b"date", self._date)])
+            self._tail = self._encoder.encode([*self._common, (b"date", self._date)])
         return block + self._tail, length, priority
 
     def interim(self, status: int, headers: Iterable[Header]) -> Block:
@@ -105,7 +125,7 @@ class ResponseWriter:
             message = f"{status!r} cannot be the status of an interim response"
             raise LocalProtocolError(message)
         fields = [field for field in checked_fields(headers) if field[0] not in DROPPED]
-        return self._engine.encode_head(status, fields)
+        return self._encoder.encode_head(status, fields)
 
     def trailers(self, headers: Iterable[Header]) -> Block:
         """A trailer section.
@@ -118,7 +138,7 @@ class ResponseWriter:
             if name in DROPPED or name == b"content-length":
                 message = f"{name!r} may not stand in a trailer section"
                 raise LocalProtocolError(message)
-        return self._engine.encode(fields)
+        return self._encoder.encode(fields)
 
     def _build(self, status: int, headers: tuple[Any, ...]) -> ResponseHead:
         if type(status) is not int or not 200 <= status <= 999:
@@ -141,7 +161,7 @@ class ResponseWriter:
             elif name in self._common_names:
                 plain = False
             fields.append((name, value))
-        return ResponseHead(self._engine.encode_head(status, fields), length, priority, plain)
+        return ResponseHead(self._encoder.encode_head(status, fields), length, priority, plain)
 
     def _rest(self, headers: Iterable[Any]) -> Block:
         """The common fields and the date, less those that the application set itself."""
@@ -149,7 +169,7 @@ class ResponseWriter:
         rest = [field for field in self._common if field[0] not in own]
         if self._date_wanted and b"date" not in own:
             rest.append((b"date", self._clock.date))
-        return self._engine.encode(rest)
+        return self._encoder.encode(rest)
 
 
 def checked_fields(headers: Iterable[Any]) -> list[Header]:
