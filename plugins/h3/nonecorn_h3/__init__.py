@@ -1,0 +1,1 @@
+"""QUIC and HTTP/3 for nonecorn."""
