@@ -19,6 +19,7 @@ from bench.echo import MESSAGE, connect, run_echo
 from bench.errors import BenchError
 from bench.fleet import Server
 from bench.h2load import run_h2load
+from bench.h3load import probe_http3, run_h3load
 from bench.idle import measure_idle
 from bench.lab import Lab, Subjects
 from bench.load import Load, run_wrk
@@ -28,10 +29,14 @@ from bench.results import Metric, Sample
 from bench.servers import (
     HTTP2_PAIRS,
     HTTP2_SERVERS,
+    HTTP3_PAIRS,
+    HTTP3_SERVERS,
     PAIRS,
     SERVERS,
     WS_PAIRS,
     WS_SERVERS,
+    WSGI_PAIRS,
+    WSGI_SERVERS,
     ServerSpec,
 )
 from bench.startup import BARE, COMMANDS, measure_command
@@ -200,6 +205,20 @@ class DownloadScenario(LoadScenario):
         return load.size / 2**20
 
 
+class WsgiScenario(LoadScenario):
+    """As above, with a WSGI application, which has a thread for each request."""
+
+    servers = WSGI_SERVERS
+    pairs = WSGI_PAIRS
+
+
+class WsgiDownloadScenario(DownloadScenario):
+    """A download of the same."""
+
+    servers = WSGI_SERVERS
+    pairs = WSGI_PAIRS
+
+
 class EchoScenario(LoadScenario):
     """As above, over WebSocket: messages go there and back, one at a time on each socket."""
 
@@ -262,6 +281,52 @@ class Http2Scenario(LoadScenario):
 
 
 class Http2DownloadScenario(Http2Scenario):
+    """As above, in MiB: a download that the end of the time cuts short counts for its part."""
+
+    def _count(self, load: Load) -> float:
+        return load.size / 2**20
+
+
+class Http3Scenario(LoadScenario):
+    """As above, over HTTP/3."""
+
+    servers = HTTP3_SERVERS
+    pairs = HTTP3_PAIRS
+
+    def __init__(
+        self,
+        name: str,
+        title: str,
+        request: Request,
+        *,
+        unit: str = "req",
+        vary: bool = False,
+        connections: int = 10,
+        streams: int = 10,
+    ) -> None:
+        several = f"{streams} streams" if streams > 1 else "one stream"
+        title = f"HTTP/3: {title}, {connections} connections with {several} each"
+        super().__init__(
+            name, title, request, unit=unit, tls=True, vary=vary, connections=connections
+        )
+        self._streams = streams
+
+    def _probe(self, server: Server) -> None:
+        probe_http3(server.listen.port, self._request)
+
+    def _load(self, lab: Lab, server: Server, seconds: int) -> Load:
+        with on_cpu(lab.placement.client):
+            return run_h3load(
+                server.listen.port,
+                self._request,
+                seconds=seconds,
+                connections=self._connections,
+                streams=self._streams,
+                vary=self._vary,
+            )
+
+
+class Http3DownloadScenario(Http3Scenario):
     """As above, in MiB: a download that the end of the time cuts short counts for its part."""
 
     def _count(self, load: Load) -> float:
@@ -382,6 +447,35 @@ SCENARIOS: tuple[Scenario, ...] = (
         unit="MiB",
         connections=_DOWNLOADS,
         streams=4,
+    ),
+    WsgiScenario("wsgi-get", "WSGI: small GET, 64 keep-alive connections", Request()),
+    WsgiScenario(
+        "wsgi-post",
+        "WSGI: 64 KiB posted",
+        Request(path="/upload", body=b"x" * _UPLOAD, expected=str(_UPLOAD).encode()),
+    ),
+    WsgiDownloadScenario(
+        "wsgi-down",
+        f"WSGI: 10 MiB streamed down, {_DOWNLOADS} connections",
+        Request(path="/down", expected=CHUNK * DOWNLOAD_CHUNKS),
+        unit="MiB",
+        connections=_DOWNLOADS,
+    ),
+    Http3Scenario("h3-get", "small GET", Request()),
+    Http3Scenario("h3-get-varied", "small GET, no two queries alike", Request(), vary=True),
+    Http3Scenario(
+        "h3-upload",
+        "64 KiB posted",
+        Request(path="/upload", body=b"x" * _UPLOAD, expected=str(_UPLOAD).encode()),
+        streams=4,
+    ),
+    Http3DownloadScenario(
+        "h3-download",
+        "10 MiB streamed down",
+        Request(path="/down", expected=CHUNK * DOWNLOAD_CHUNKS),
+        unit="MiB",
+        connections=_DOWNLOADS,
+        streams=1,
     ),
     EchoScenario(
         "ws-echo",

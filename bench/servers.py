@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 APP = "bench.app:app"
+WSGI_APP = "bench.wsgi_app:app"
+WSGI_THREADS = 32
+"""As many as nonecorn has by default: Gunicorn and Granian get the same."""
 HOST = "127.0.0.1"
 KEEP_ALIVE = 600
 """Seconds for which an idle connection is kept."""
@@ -59,19 +62,30 @@ class ServerSpec:
         return [sys.executable, "-m", *self.arguments(listen)]
 
 
-def _nonecorn(engine: str, worker: str, *, ws: bool = False, http2: bool = False) -> ServerSpec:
+def _nonecorn(
+    engine: str,
+    worker: str,
+    *,
+    ws: bool = False,
+    http2: bool = False,
+    http3: bool = False,
+    app: str = APP,
+) -> ServerSpec:
     def arguments(listen: Listen) -> list[str]:
         return [
             *("nonecorn", "serve", "--bind", f"{HOST}:{listen.port}", "--app-dir", "."),
             *("--worker", worker, "--plugin", engine, "--log-level", "warning"),
             *("--plugin" if ws else "--no-plugin", "ws"),
             *("--plugin" if http2 else "--no-plugin", "h2"),
+            *("--plugin" if http3 else "--no-plugin", "h3"),
+            *("--no-plugin", "webtransport"),
             *("--keep-alive-timeout", str(KEEP_ALIVE)),
             *listen.tls("--certfile", "--keyfile"),
-            APP,
+            app,
         ]
 
-    return ServerSpec(name=f"nonecorn-{'h2' if http2 else engine}-{worker}", arguments=arguments)
+    name = "h3" if http3 else "h2" if http2 else engine
+    return ServerSpec(name=f"nonecorn-{name}-{worker}", arguments=arguments)
 
 
 def _uvicorn(engine: str, loop: str, *, ws: str = "none") -> ServerSpec:
@@ -104,17 +118,42 @@ def _granian(loop: str, *, ws: bool = False, http: str = "1") -> ServerSpec:
     return ServerSpec(name=f"granian-{loop}", arguments=arguments)
 
 
-def _hypercorn(worker: str) -> ServerSpec:
+def _hypercorn(worker: str, *, http3: bool = False, app: str = APP) -> ServerSpec:
     def arguments(listen: Listen) -> list[str]:
         return [
             *("hypercorn", "--bind", f"{HOST}:{listen.port}", "--worker-class", worker),
             # 0: it serves in the process that was started; 1 would add one that only watches.
             *("--workers", "0", "--log-level", "warning", "--keep-alive", str(KEEP_ALIVE)),
             *listen.tls("--certfile", "--keyfile"),
-            APP,
+            *(("--quic-bind", f"{HOST}:{listen.port}") if http3 else ()),
+            app,
         ]
 
     return ServerSpec(name=f"hypercorn-{worker}", arguments=arguments)
+
+
+def _granian_wsgi() -> ServerSpec:
+    def arguments(listen: Listen) -> list[str]:
+        return [
+            *("granian", "--interface", "wsgi", "--host", HOST, "--port", str(listen.port)),
+            *("--workers", "1", "--http", "1", "--no-ws", "--log-level", "warning"),
+            *("--no-access-log", "--blocking-threads", str(WSGI_THREADS)),
+            WSGI_APP,
+        ]
+
+    return ServerSpec(name="granian-wsgi", arguments=arguments)
+
+
+def _gunicorn() -> ServerSpec:
+    def arguments(listen: Listen) -> list[str]:
+        return [
+            *("gunicorn", "--bind", f"{HOST}:{listen.port}", "--worker-class", "gthread"),
+            *("--workers", "1", "--threads", str(WSGI_THREADS), "--log-level", "warning"),
+            *("--keep-alive", str(KEEP_ALIVE), "--no-control-socket"),
+            WSGI_APP,
+        ]
+
+    return ServerSpec(name="gunicorn-gthread", arguments=arguments)
 
 
 SERVERS: tuple[ServerSpec, ...] = (
@@ -190,3 +229,46 @@ HTTP2_PAIRS: tuple[tuple[str, str], ...] = (
     ("nonecorn-h2-trio", "nonecorn-h2-uvloop"),
 )
 """Who is divided by whom over HTTP/2."""
+
+WSGI_SERVERS: tuple[ServerSpec, ...] = (
+    _nonecorn("httptools", "uvloop", app=WSGI_APP),
+    _nonecorn("httptools", "asyncio", app=WSGI_APP),
+    _nonecorn("httptools", "trio", app=WSGI_APP),
+    _gunicorn(),
+    _granian_wsgi(),
+    _hypercorn("uvloop", app=WSGI_APP),
+    _hypercorn("asyncio", app=WSGI_APP),
+)
+"""Those of the WSGI scenarios; in all of them an application has threads. Hypercorn's trio worker
+is not among them: it resets the connection of every WSGI request.
+"""
+
+WSGI_PAIRS: tuple[tuple[str, str], ...] = (
+    ("nonecorn-httptools-uvloop", "gunicorn-gthread"),
+    ("nonecorn-httptools-uvloop", "granian-wsgi"),
+    ("nonecorn-httptools-uvloop", "hypercorn-uvloop"),
+    ("nonecorn-httptools-asyncio", "gunicorn-gthread"),
+    ("nonecorn-httptools-asyncio", "hypercorn-asyncio"),
+    ("nonecorn-httptools-trio", "gunicorn-gthread"),
+)
+"""Who is divided by whom over WSGI."""
+
+HTTP3_SERVERS: tuple[ServerSpec, ...] = (
+    _nonecorn("httptools", "uvloop", http3=True),
+    _nonecorn("httptools", "asyncio", http3=True),
+    _nonecorn("httptools", "trio", http3=True),
+    _hypercorn("uvloop", http3=True),
+    _hypercorn("asyncio", http3=True),
+    _hypercorn("trio", http3=True),
+)
+"""Those of the HTTP/3 scenarios, with the same port number over TCP, which is how they are asked
+whether they are up. Granian and Uvicorn have no HTTP/3.
+"""
+
+HTTP3_PAIRS: tuple[tuple[str, str], ...] = (
+    ("nonecorn-h3-uvloop", "hypercorn-uvloop"),
+    ("nonecorn-h3-asyncio", "hypercorn-asyncio"),
+    ("nonecorn-h3-trio", "hypercorn-trio"),
+    ("nonecorn-h3-trio", "nonecorn-h3-uvloop"),
+)
+"""Who is divided by whom over HTTP/3."""

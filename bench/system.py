@@ -14,8 +14,8 @@ from pathlib import Path
 
 PRIORITY = -15
 _PACKAGES = (
-    "nonecorn", "uvicorn", "granian", "hypercorn", "httptools", "h11", "uvloop", "trio", "wsproto",
-    "websockets",
+    "nonecorn", "uvicorn", "granian", "gunicorn", "hypercorn", "httptools", "h11", "uvloop", "trio",
+    "wsproto", "websockets",
 )  # fmt: skip
 # Nothing that could tune one server: WEB_CONCURRENCY, GRANIAN_*, PYTHONASYNCIODEBUG, ...
 _KEEP = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")

@@ -18,6 +18,7 @@ State = Literal["PASS", "FAIL", "not run"]
 _FAST = "nonecorn-httptools-uvloop"
 _UVICORN = "uvicorn-httptools-uvloop"
 _H2 = "nonecorn-h2-uvloop"
+_H3 = "nonecorn-h3-uvloop"
 _HYPERCORN = "hypercorn-uvloop"
 
 
@@ -105,6 +106,21 @@ TARGETS: tuple[Target, ...] = (
     ),
     Target(
         scenario="h2-download", metric="rate", ours=_H2, peer=_HYPERCORN, limit=1.5, at_most=False
+    ),
+    Target(
+        scenario="wsgi-get", metric="rate", ours=_FAST, peer=_HYPERCORN, limit=3.0, at_most=False
+    ),
+    Target(
+        scenario="wsgi-get",
+        metric="rate",
+        ours=_FAST,
+        peer="gunicorn-gthread",
+        limit=1.0,
+        at_most=False,
+    ),
+    Target(scenario="h3-get", metric="cpu", ours=_H3, peer=_HYPERCORN, limit=0.25),
+    Target(
+        scenario="h3-download", metric="rate", ours=_H3, peer=_HYPERCORN, limit=1.0, at_most=False
     ),
     Target(scenario="ws-echo", metric="cpu", ours=_FAST, peer="hypercorn-uvloop", limit=0.55),
     Target(scenario="ws-echo", metric="cpu", ours=_FAST, peer="uvicorn-wsproto-uvloop", limit=1.0),

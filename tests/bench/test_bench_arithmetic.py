@@ -17,7 +17,16 @@ from bench.load import parse
 from bench.report import as_json
 from bench.results import Cell, Metric, Result, Sample, ratio
 from bench.scenarios import SCENARIOS
-from bench.servers import PAIRS, SERVERS, WS_PAIRS, WS_SERVERS, Certificate, Listen
+from bench.servers import (
+    PAIRS,
+    SERVERS,
+    WS_PAIRS,
+    WS_SERVERS,
+    WSGI_PAIRS,
+    WSGI_SERVERS,
+    Certificate,
+    Listen,
+)
 from bench.startup import COMMANDS
 from bench.table import markdown, show_result, show_verdicts
 from bench.targets import TARGETS, Target, judge
@@ -187,7 +196,11 @@ def test_a_server_that_did_not_start_fails_its_target_with_the_reason():
 
 def test_every_target_and_pair_names_what_is_measured():
     scenarios = {scenario.name: scenario for scenario in SCENARIOS}
-    for specs, pairs in ((SERVERS, PAIRS), (WS_SERVERS, WS_PAIRS)):
+    for specs, pairs in (
+        (SERVERS, PAIRS),
+        (WS_SERVERS, WS_PAIRS),
+        (WSGI_SERVERS, WSGI_PAIRS),
+    ):
         assert {spec.name for spec in specs}.issuperset(name for pair in pairs for name in pair)
     for each in TARGETS:
         servers = {spec.name for spec in scenarios[each.scenario].servers}
@@ -245,6 +258,6 @@ def test_verdicts_and_samples_reach_the_table_and_the_file():
 
 
 def test_a_servers_name_is_its_own_among_those_it_is_measured_with():
-    for specs in (SERVERS, WS_SERVERS):
+    for specs in (SERVERS, WS_SERVERS, WSGI_SERVERS):
         names = [spec.name for spec in specs]
         assert len(set(names)) == len(names)
