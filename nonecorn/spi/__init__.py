@@ -30,7 +30,6 @@ from nonecorn.spi.application import (
 from nonecorn.spi.clock import TICK, Clock, http_date
 from nonecorn.spi.coding import choose_coding
 from nonecorn.spi.context import Admission, AppContext, Context, Observers
-from nonecorn.spi.datagrams import DatagramBatches
 from nonecorn.spi.disconnect import follows_disconnect, is_disconnect
 from nonecorn.spi.errors import (
     ApiMismatchError,
@@ -107,6 +106,8 @@ from nonecorn.spi.transport import Binder, BindRequest, Bound
 if TYPE_CHECKING:
     import pluggy
 
+    from nonecorn.spi.datagrams import DatagramBatches
+
     hookimpl: pluggy.HookimplMarker
 
 PLUGIN_API: Final = 1
@@ -121,6 +122,11 @@ def __getattr__(name: str) -> Any:
 
         marker = globals()["hookimpl"] = pluggy.HookimplMarker("nonecorn")
         return marker
+    # Only runtimes need these, and they need `socket`.
+    if name in ("Datagram", "DatagramBatches"):
+        from nonecorn.spi import datagrams  # noqa: PLC0415
+
+        return getattr(datagrams, name)
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)
 

@@ -14,7 +14,7 @@ import socket
 from dataclasses import dataclass
 from typing import Any
 
-from nonecorn.spi import ConfigError
+from nonecorn.spi.errors import ConfigError
 
 DEFAULT_PORT = 8000
 

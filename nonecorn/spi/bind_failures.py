@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from nonecorn.spi import BindError
+from nonecorn.spi.errors import BindError
 
 
 def reason(error: OSError) -> str:

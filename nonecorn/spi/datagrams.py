@@ -2,8 +2,8 @@
 
 Packets of one size for one peer, which is what QUIC sends, go to the kernel in a single call where
 it segments them, and come from it in a single call where it has put them together (Linux:
-UDP_SEGMENT and UDP_GRO, udp(7)); elsewhere, and for everything else, one by one. With each comes what
-routers have marked on it (ECN, RFC 3168), where the platform tells.
+UDP_SEGMENT and UDP_GRO, udp(7)); elsewhere, and for everything else, one by one. With each comes
+what routers have marked on it (ECN, RFC 3168), where the platform tells.
 """
 
 from __future__ import annotations

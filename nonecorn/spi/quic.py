@@ -81,6 +81,9 @@ class QuicPort(Connection, typing.Protocol):
     def consumed(self, stream: int, count: int) -> None:
         """So many received bytes have found their reader: the peer may send as many more, on this
         stream and on the connection. Without this it may send `limits.receive_buffer` bytes.
+
+        A unidirectional stream of the peer's that has ended counts as open, and the peer may open
+        none in its place, until all of it was consumed.
         """
         ...
 

@@ -49,12 +49,13 @@ class MemoryQuicStream:
         received: Bytes that came.
         consumed: Bytes that were credited.
         closed: The peer has ended or reset its direction.
+        unwanted: The protocol has asked the peer to stop, or would have: nothing is left to credit.
         priority: Urgency and whether it is incremental.
     """
 
     __slots__ = (
         "capacity", "closed", "consumed", "finished", "paused", "priority", "received", "reset",
-        "sent", "stopped", "taken", "waiting",
+        "sent", "stopped", "taken", "unwanted", "waiting",
     )  # fmt: skip
 
     def __init__(self, capacity: int | None) -> None:
@@ -69,6 +70,7 @@ class MemoryQuicStream:
         self.received = 0
         self.consumed = 0
         self.closed = False
+        self.unwanted = False
         self.priority = (3, False)
 
     def __repr__(self) -> str:
@@ -198,15 +200,16 @@ class MemoryQuicPort:
         """Ask the peer to stop, unless it has."""
         assert stream & (_OURS | _UNIDIRECTIONAL) != _OURS | _UNIDIRECTIONAL, stream
         state = self._stream(stream)
-        if not self.closed and state.stopped is None and not state.closed:
-            state.stopped = code
+        if not self.closed and not state.unwanted:
+            state.unwanted = True
+            state.stopped = None if state.closed else code
             state.consumed = state.received
 
     def consumed(self, stream: int, count: int) -> None:
         """Give credit back."""
         assert count >= 0
         state = self.streams[stream]
-        if state.stopped is None:
+        if not state.unwanted:
             state.consumed += count
             assert state.consumed <= state.received, f"stream {stream}: credited what never came"
 

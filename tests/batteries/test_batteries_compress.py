@@ -20,14 +20,17 @@ use = "compress"
 """
 
 
+def fill(directory: Path) -> None:
+    (directory / "file.txt").write_bytes(TEXT * 10)
+
+
 def raw(client: httpx.Client, url: str, accepted: str) -> tuple[httpx.Response, bytes]:
     with client.stream("GET", url, headers={"accept-encoding": accepted}) as response:
         return response, b"".join(response.iter_raw())
 
 
-def test_bodies_are_compressed(serve: Serve, client: httpx.Client, tmp_path: Path) -> None:
-    (tmp_path / "file.txt").write_bytes(TEXT * 10)
-    server = serve(COMPRESS)
+def test_bodies_are_compressed(shared: Serve, client: httpx.Client) -> None:
+    server = shared(COMPRESS)
     for path, expected in (("/text", TEXT), ("/pieces", TEXT * 20), ("/path", TEXT * 10)):
         response, body = raw(client, f"{server.url}{path}", "gzip")
         assert response.headers["content-encoding"] == "gzip"
@@ -40,8 +43,8 @@ def test_bodies_are_compressed(serve: Serve, client: httpx.Client, tmp_path: Pat
     assert "Traceback" not in server.errors
 
 
-def test_curl_reads_every_coding(serve: Serve, curl: str) -> None:  # noqa: F811
-    server = serve(COMPRESS)
+def test_curl_reads_every_coding(shared: Serve, curl: str) -> None:  # noqa: F811
+    server = shared(COMPRESS)
     known = subprocess.run([curl, "-V"], capture_output=True, check=True).stdout
     codings = ["gzip"] + [
         name for name, word in (("br", b"brotli"), ("zstd", b"zstd")) if word in known
@@ -57,16 +60,16 @@ def test_curl_reads_every_coding(serve: Serve, curl: str) -> None:  # noqa: F811
             assert body == expected
 
 
-def test_head_says_what_get_does(serve: Serve, client: httpx.Client) -> None:
-    server = serve(COMPRESS)
+def test_head_says_what_get_does(shared: Serve, client: httpx.Client) -> None:
+    server = shared(COMPRESS)
     head = client.head(f"{server.url}/text", headers={"accept-encoding": "gzip"})
     assert head.headers["content-encoding"] == "gzip"
     assert head.content == b""
 
 
 @pytest.mark.parametrize("types", ["", 'types = ["text/event-stream"]'])
-def test_events_arrive_when_they_are_sent(serve: Serve, client: httpx.Client, types: str) -> None:
-    server = serve(COMPRESS + types)
+def test_events_arrive_when_they_are_sent(shared: Serve, client: httpx.Client, types: str) -> None:
+    server = shared(COMPRESS + types)
     headers = {"accept-encoding": "gzip"}
     # The application waits for the client to go: what is read here was sent before the end.
     with client.stream("GET", f"{server.url}/events", headers=headers) as response:

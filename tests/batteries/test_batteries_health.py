@@ -30,6 +30,7 @@ def test_both_answer_and_are_in_no_log(serve: Serve, client: httpx.Client) -> No
     assert client.head(f"{server.url}/readyz").status_code == 200
     assert client.post(f"{server.url}/readyz").status_code == 405
     assert client.get(f"{server.url}/other").text == "Hello, world!"
+    client.close()
     server.terminate()
     assert server.wait() == 0
     assert '"GET /other' in server.output
@@ -54,7 +55,7 @@ def test_readiness_is_the_applications_too(
 def test_a_server_that_is_going_to_end_says_so_while_it_serves(
     serve: Serve, asking: httpx.Client, workers: int
 ) -> None:
-    server = serve(HEALTH, "--drain-delay", "3s", "--workers", str(workers))
+    server = serve(HEALTH, "--drain-delay", "20s", "--workers", str(workers))
     assert asking.get(f"{server.url}/readyz").status_code == 200
     assert asking.get(f"{server.url}/draining").text == "False"
     server.terminate()
@@ -63,4 +64,5 @@ def test_a_server_that_is_going_to_end_says_so_while_it_serves(
     assert answer.text == "not ready: draining\n"
     assert asking.get(f"{server.url}/draining").text == "True"
     asking.close()
+    server.terminate()  # a second one skips the rest of the delay
     assert server.wait() == 0

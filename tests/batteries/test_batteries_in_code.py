@@ -25,6 +25,7 @@ def test_a_program_may_put_them_around_its_application(
         assert response.content == TEXT
         assert ("content-encoding" in response.headers) == path.endswith(("text", "txt"))
         assert response.headers["ratelimit"].startswith('"default";r=')
+    client.close()
     server.terminate()
     assert server.wait() == 0
     assert "Traceback" not in server.errors

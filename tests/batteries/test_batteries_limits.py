@@ -16,7 +16,7 @@ def test_a_client_over_its_rate_is_turned_away(serve: Serve, client: httpx.Clien
     answers = [client.get(server.url) for _ in range(5)]
     assert [each.status_code for each in answers] == [200, 200, 200, 429, 429]
     assert answers[0].headers["ratelimit"] == '"default";r=2;t=1200'
-    assert answers[4].headers["retry-after"] == "1200"
+    assert 1100 < int(answers[4].headers["retry-after"]) <= 1200
 
 
 def test_keys_have_rates_of_their_own(serve: Serve, client: httpx.Client) -> None:

@@ -14,6 +14,7 @@ from tests.batteries.conftest import Serve
 from tests.e2e.conftest import curl  # noqa: F401  # a fixture
 
 LARGE = bytes(range(256)) * 12000
+TEXT = b"the quick brown fox\n" * 50000
 PRESSED = gzip.compress(b"pressed", mtime=0)
 
 STATIC = """
@@ -24,19 +25,19 @@ prefix = "/files"
 """
 
 
-@pytest.fixture(autouse=True)
-def public(tmp_path: Path) -> Path:
-    public = tmp_path / "public"
+def fill(directory: Path) -> None:
+    public = directory / "public"
     public.mkdir()
+    (directory / "secret").write_bytes(b"secret")
     (public / "small.txt").write_bytes(b"small")
     (public / "large.bin").write_bytes(LARGE)
+    (public / "large.txt").write_bytes(TEXT)
     (public / "app.js").write_bytes(b"plain")
     (public / "app.js.gz").write_bytes(PRESSED)
-    return public
 
 
-def test_files_arrive_whole_and_in_parts(serve: Serve, client: httpx.Client) -> None:
-    server = serve(STATIC)
+def test_files_arrive_whole_and_in_parts(shared: Serve, client: httpx.Client) -> None:
+    server = shared(STATIC)
     url = f"{server.url}/files"
     assert client.get(f"{url}/small.txt").content == b"small"
     large = client.get(f"{url}/large.bin")
@@ -59,8 +60,8 @@ def test_files_arrive_whole_and_in_parts(serve: Serve, client: httpx.Client) -> 
     assert "Traceback" not in server.errors
 
 
-def test_curl_resumes_a_download(serve: Serve, tmp_path: Path, curl: str) -> None:  # noqa: F811
-    server = serve(STATIC)
+def test_curl_resumes_a_download(shared: Serve, tmp_path: Path, curl: str) -> None:  # noqa: F811
+    server = shared(STATIC)
     half = tmp_path / "half.bin"
     half.write_bytes(LARGE[:1_500_000])
     for protocol in ("--http1.1", "--http2-prior-knowledge"):
@@ -71,9 +72,8 @@ def test_curl_resumes_a_download(serve: Serve, tmp_path: Path, curl: str) -> Non
         assert target.read_bytes() == LARGE
 
 
-def test_curl_cannot_leave_the_directory(serve: Serve, tmp_path: Path, curl: str) -> None:  # noqa: F811
-    (tmp_path / "secret").write_bytes(b"secret")
-    server = serve(STATIC)
+def test_curl_cannot_leave_the_directory(shared: Serve, tmp_path: Path, curl: str) -> None:  # noqa: F811
+    server = shared(STATIC)
     for path in (
         "../secret",
         "%2e%2e/secret",
@@ -86,19 +86,19 @@ def test_curl_cannot_leave_the_directory(serve: Serve, tmp_path: Path, curl: str
         assert done.stdout == b"Hello, world!"
 
 
-def test_nghttp_gets_many_files_at_once(serve: Serve) -> None:
+def test_nghttp_gets_many_files_at_once(shared: Serve) -> None:
     program = shutil.which("nghttp")
     if program is None:
         pytest.skip("nghttp is not installed")
-    server = serve(STATIC)
+    server = shared(STATIC)
     names = ("large.bin", "small.txt", "app.js")
     urls = [f"{server.url}/files/{name}?{n}" for n in range(3) for name in names]
     done = subprocess.run([program, "-ns", *urls], capture_output=True, check=True, timeout=30)
     assert done.stdout.count(b" 200 ") == len(urls)
 
 
-def test_forms_beside_a_file_are_served(serve: Serve, client: httpx.Client) -> None:
-    server = serve(STATIC)
+def test_forms_beside_a_file_are_served(shared: Serve, client: httpx.Client) -> None:
+    server = shared(STATIC)
     url = f"{server.url}/files/app.js"
     with client.stream("GET", url, headers={"accept-encoding": "gzip"}) as response:
         assert b"".join(response.iter_raw()) == PRESSED
@@ -106,28 +106,23 @@ def test_forms_beside_a_file_are_served(serve: Serve, client: httpx.Client) -> N
     assert client.get(url, headers={"accept-encoding": "identity"}).content == b"plain"
 
 
-def test_what_is_compressed_on_the_way_is_the_file(
-    serve: Serve, client: httpx.Client, public: Path
-) -> None:
-    text = b"the quick brown fox\n" * 50000
-    (public / "large.txt").write_bytes(text)
-    server = serve('[[middleware]]\nuse = "compress"\n' + STATIC)
+def test_what_is_compressed_on_the_way_is_the_file(shared: Serve, client: httpx.Client) -> None:
+    server = shared('[[middleware]]\nuse = "compress"\n' + STATIC)
     response = client.get(f"{server.url}/files/large.txt", headers={"accept-encoding": "gzip"})
     assert response.headers["content-encoding"] == "gzip"
     assert response.headers["etag"].startswith("W/")
-    assert response.content == text
+    assert response.content == TEXT
     binary = client.get(f"{server.url}/files/large.bin", headers={"accept-encoding": "gzip"})
     assert "content-encoding" not in binary.headers
     assert binary.content == LARGE
 
 
-def test_a_directory_is_served_without_an_application(serve: Serve, client: httpx.Client) -> None:
-    server = serve(STATIC, app=None)
+def test_a_directory_is_served_without_an_application(shared: Serve, client: httpx.Client) -> None:
+    server = shared(STATIC, app=None)
     assert client.get(f"{server.url}/files/small.txt").content == b"small"
     assert client.get(f"{server.url}/files/gone").status_code == 404
 
 
-def test_a_directory_is_relative_to_the_file_that_names_it(serve: Serve, tmp_path: Path) -> None:
-    server = serve(STATIC)  # which was started in another directory
-    assert not (tmp_path.parent / "public").exists()
+def test_a_directory_is_relative_to_the_file_that_names_it(shared: Serve) -> None:
+    server = shared(STATIC)  # which was started in the directory above
     assert httpx.get(f"{server.url}/files/small.txt", trust_env=False).content == b"small"

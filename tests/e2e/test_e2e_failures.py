@@ -66,8 +66,8 @@ CASES = {
     ),
     "interface that is not there": (
         2,
-        [*BIND, "apps:app", "--interface", "wsgi", "--no-plugin", "wsgi"],
-        ["--interface", "wsgi", "asgi3"],
+        [*BIND, "apps:app", "--interface", "rsgi"],
+        ["--interface", "rsgi", "asgi3"],
     ),
     # Lifespan
     "lifespan start-up failed": (3, [*BIND, "apps:failed"], ["no database"]),

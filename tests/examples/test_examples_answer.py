@@ -1,4 +1,4 @@
-"""Example applications answer curl, httpx and a browser, whatever worker and engine serve them."""
+"""Example applications answer curl, httpx and a browser, whatever worker serves them."""
 
 import hashlib
 import os

@@ -79,6 +79,7 @@ async def http(scope, receive, send):
 def wsgi(environ, start_response):
     length = int(environ.get("CONTENT_LENGTH") or 0)
     body = environ["wsgi.input"].read(length)
-    answer = f"{environ['wsgi.url_scheme']} {environ['PATH_INFO']} ".encode() + body
+    facts = [environ["wsgi.url_scheme"], environ["PATH_INFO"], environ["wsgi.multiprocess"]]
+    answer = " ".join(map(str, [*facts, ""])).encode() + body
     start_response("200 OK", [("Content-Length", str(len(answer)))])
     return [answer]

@@ -176,7 +176,12 @@ def test_settings_without_effect_are_named_once(gunicorn):
 def test_a_wsgi_application_is_served(gunicorn, worker_class):
     server = gunicorn("-k", worker_class, "--threads", "3", app="guni_app:wsgi")
     answer = httpx.post(f"{server.url}/path", content=b"body", trust_env=False)
-    assert answer.content == b"http /path body"
+    assert answer.content == b"http /path False body"
+
+
+def test_a_wsgi_application_knows_of_other_workers(gunicorn):
+    server = gunicorn("-w", "2", app="guni_app:wsgi")
+    assert httpx.get(f"{server.url}/", trust_env=False).content == b"http / True "
 
 
 def test_the_short_name_works(gunicorn):

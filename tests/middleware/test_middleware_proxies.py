@@ -172,6 +172,24 @@ def test_nobody_is_sent_elsewhere(shop, host, status):
     assert b"location" not in dict(response.headers)
 
 
+@pytest.mark.parametrize(
+    ("target", "host", "answer"),
+    [
+        # RFC 9112 section 3.2.2: what stands in the target is meant, whatever Host says.
+        ("http://shop.example/a", "evil.example", (307, [b"https://shop.example/a"])),
+        ("http://shop.example:8080?b", "evil.example", (307, [b"https://shop.example/?b"])),
+        ("http://evil.example/a", "shop.example", (421, [])),
+        ("http://shop.example@evil.example/", "shop.example", (400, [])),
+        ("http://evil.example\\@shop.example/", "shop.example", (400, [])),
+        ("/\\evil.example", "shop.example", (307, [b"https://shop.example/%5Cevil.example"])),
+    ],
+)
+def test_a_target_leads_nowhere_else(shop, target, host, answer):
+    request = f"GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n".encode()
+    [response] = read_responses(raw_exchange(("127.0.0.1", int(shop.clear)), request).data)
+    assert (response.status, response.values(b"location")) == answer
+
+
 def test_certificate_authorities_are_let_in(shop):
     url = f"http://127.0.0.1:{shop.clear}/.well-known/acme-challenge/token"
     response = httpx.get(url)

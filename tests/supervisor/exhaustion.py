@@ -10,7 +10,7 @@ from contextlib import contextmanager
 @contextmanager
 def few_descriptors(left: int, pid: int = 0) -> Iterator[None]:
     """Leave a process, this one by default, room for so many files more than it has open."""
-    import resource  # noqa: PLC0415  # not on Windows, where tests beside these run
+    import resource  # not on Windows, where tests beside these run
 
     listed = {int(name) for name in os.listdir(f"/proc/{pid or 'self'}/fd")}
     # Of our own, one was open to read the list.

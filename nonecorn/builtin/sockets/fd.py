@@ -11,9 +11,9 @@ import socket
 import stat
 import sys
 
-from nonecorn.builtin.sockets.address import display
-from nonecorn.builtin.sockets.failures import reason
 from nonecorn.spi import BindError, BindRequest, Bound, ConfigError
+from nonecorn.spi.bind_address import display
+from nonecorn.spi.bind_failures import reason
 
 _PREFIX = "fd://"
 

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from nonecorn.builtin.sockets.accounts import group_id, user_id
-from nonecorn.builtin.sockets.address import display
-from nonecorn.builtin.sockets.failures import reason
 from nonecorn.spi import BindError, BindRequest, Bound, ConfigError
+from nonecorn.spi.bind_address import display
+from nonecorn.spi.bind_failures import reason
 
 _PREFIX = "unix:"
 _IN_USE = "another program serves it: choose another path, or stop it"

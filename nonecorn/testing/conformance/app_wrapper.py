@@ -92,9 +92,7 @@ class AppWrapperConformance:
     def test_a05_requests_share_nothing(self) -> None:
         """A5. One wrapped application serves many requests, also at the same time."""
         wrapped = self.wrapped()
-        calls = [
-            Call(wrapped, make_scope(path=f"/{n}"), threads=self.threads) for n in range(3)
-        ]
+        calls = [Call(wrapped, make_scope(path=f"/{n}"), threads=self.threads) for n in range(3)]
         for each in calls:
             each.step()
         for each in reversed(calls):

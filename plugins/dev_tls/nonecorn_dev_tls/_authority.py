@@ -17,8 +17,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from nonecorn_dev_tls._names import Names
 
 CA_DAYS = 3650
-LEAF_DAYS = 90
-RENEW_DAYS = 30
+LEAF_DAYS = 12
+"""With the day before them no more than the two weeks for which browsers let WebTransport name a
+certificate by its hash (`serverCertificateHashes`): they take no CA of one's own for QUIC.
+"""
+RENEW_DAYS = 8
 """A certificate with fewer days left is made anew at the next start."""
 
 _YESTERDAY = dt.timedelta(days=1)

@@ -14,7 +14,7 @@ import pytest
 from cryptography import x509
 
 from nonecorn.spi import ConfigError, StartupError
-from nonecorn_dev_tls._authority import CA_DAYS, LEAF_DAYS, issued_by, names_of
+from nonecorn_dev_tls._authority import CA_DAYS, LEAF_DAYS, RENEW_DAYS, issued_by, names_of
 from nonecorn_dev_tls._names import Names, wanted_names
 from nonecorn_dev_tls._paths import data_directory
 from nonecorn_dev_tls._store import Store
@@ -114,9 +114,9 @@ def test_a_new_address_takes_the_place_of_the_old_one(store: Store) -> None:
 def test_a_certificate_that_ends_soon_is_renewed_and_the_ca_stays(store: Store) -> None:
     store.certificate_for(named("localhost"), NOW)
     first, ca = leaf_of(store), ca_of(store)
-    store.certificate_for(named("localhost"), NOW + (LEAF_DAYS - 31) * DAY)
+    store.certificate_for(named("localhost"), NOW + (LEAF_DAYS - RENEW_DAYS - 1) * DAY)
     assert leaf_of(store) == first
-    later = NOW + (LEAF_DAYS - 29) * DAY
+    later = NOW + (LEAF_DAYS - RENEW_DAYS + 1) * DAY
     store.certificate_for(named("localhost"), later)
     assert leaf_of(store).not_valid_after_utc == later + LEAF_DAYS * DAY
     assert ca_of(store) == ca
@@ -125,7 +125,7 @@ def test_a_certificate_that_ends_soon_is_renewed_and_the_ca_stays(store: Store) 
 def test_a_ca_that_ends_soon_is_made_anew(store: Store) -> None:
     store.certificate_for(named("localhost"), NOW)
     before = ca_of(store)
-    store.certificate_for(named("localhost"), NOW + (CA_DAYS - 10) * DAY)
+    store.certificate_for(named("localhost"), NOW + (CA_DAYS - RENEW_DAYS + 1) * DAY)
     assert ca_of(store) != before
     assert issued_by(leaf_of(store), ca_of(store))
 

@@ -67,6 +67,8 @@ def translate(cfg: Any) -> Iterator[Setting]:
         yield "ws", "max_inflated", cfg.websocket_max_message_size
     if cfg.threads > 1:
         yield "wsgi", "threads", cfg.threads
+    if cfg.workers > 1:  # of which nonecorn in one of them knows nothing
+        yield "wsgi", "multiprocess", "on"
 
 
 def without_effect(cfg: Any) -> Iterator[str]:

@@ -174,6 +174,7 @@ def test_defaults_are_gunicorns():
     [
         ({"keepalive": 0}, {("limits", "requests_per_connection"): 1}),
         ({"threads": 7}, {("wsgi", "threads"): 7}),
+        ({"workers": 2}, {("wsgi", "multiprocess"): "on"}),
         ({"loglevel": "WARNING"}, {("", "log_level"): "warning"}),
         ({"limit_request_line": 0}, {("limits", "target_size"): 65536}),
         ({"limit_request_field_size": 100_000}, {("limits", "head_size"): 104_096}),

@@ -78,8 +78,8 @@ class HTTPSRedirect:
     def _is_exempt(self, path: str) -> bool:
         for exempt in self.options.exempt:
             if path == exempt or path.startswith(exempt if exempt[-1] == "/" else f"{exempt}/"):
-                # What leads out again is not below it.
-                return ".." not in path.split("/")
+                # What leads out again is not below it; some take a backslash for a slash.
+                return ".." not in path.replace("\\", "/").split("/")
         return False
 
     async def _redirect(self, scope: Scope, secure: bytes, receive: Receive, send: Send) -> None:

@@ -141,6 +141,7 @@ def test_paths_may_be_exempt():
     assert status("/.well-known/acme-challenge") == 307
     assert status("/healthy") == 307
     assert status("/.well-known/acme-challenge/../../admin") == 307
+    assert status("/.well-known/acme-challenge/..\\..\\admin") == 307
 
 
 def test_challenges_of_certificate_authorities_are_exempt_by_default():

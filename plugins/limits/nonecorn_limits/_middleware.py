@@ -131,8 +131,10 @@ class Limits:
         path = _route(scope)
         if self._paths and not _below(path, self._paths):
             return False
-        # What leads out again is not below an exempt path.
-        return not (self._exempt and _below(path, self._exempt)) or ".." in path.split("/")
+        if not _below(path, self._exempt):
+            return True
+        # What leads out again is not below an exempt path; some take a backslash for a slash.
+        return ".." in path.replace("\\", "/").split("/")
 
     def _telling(self, send: Send, left: int, seconds: int) -> Send:
         """`send` that tells where the client stands, in the response's header."""

@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from fnmatch import translate
 
 from nonecorn.spi import Header, Headers, http_date
+from nonecorn_static._opening import mark_of, open_file
 from nonecorn_static._options import StaticOptions
 from nonecorn_static._types import Types
 
@@ -34,12 +35,6 @@ _FOREVER = b"public, max-age=31536000, immutable"
 _ABSENT = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL, errno.ENODEV}
 )
-_FLAGS = (
-    os.O_RDONLY
-    | getattr(os, "O_BINARY", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_NONBLOCK", 0)  # what became a pipe meanwhile makes nobody wait
-)
 
 
 class Variant:
@@ -47,6 +42,7 @@ class Variant:
 
     Attributes:
         path: Where it is.
+        base: Directory that it is below; empty where links may lead anywhere.
         coding: Content coding; empty for none.
         size: In bytes.
         modified: POSIX seconds.
@@ -57,11 +53,13 @@ class Variant:
     """
 
     __slots__ = (
-        "coding", "content", "described", "headers", "mark", "modified", "path", "size", "tag",
+        "base", "coding", "content", "described", "headers", "mark", "modified", "path", "size",
+        "tag",
     )  # fmt: skip
 
-    def __init__(self, path: str, coding: bytes, facts: os.stat_result) -> None:
+    def __init__(self, path: str, base: str, coding: bytes, facts: os.stat_result) -> None:
         self.path = path
+        self.base = base
         self.coding = coding
         self.size = facts.st_size
         self.modified = int(facts.st_mtime)
@@ -201,9 +199,10 @@ class Files:
         if not stat.S_ISREG(facts.st_mode):
             return None
         before = known.variants if isinstance(known, File) else {}
-        variants = [_with_content(Variant(path, b"", facts), before)]
+        below = "" if self._symlinks else self._base
+        variants = [_with_content(Variant(path, below, b"", facts), before)]
         if self._precompressed:
-            variants += self._compressed(name, facts, before)
+            variants += self._compressed(name, below, facts, before)
         more: Headers = []
         forever = self._immutable is not None and self._immutable.match(name)
         cache_control = _FOREVER if forever else self._cache_control
@@ -212,35 +211,16 @@ class Files:
         return File(name, variants, self._types.of(name), more)
 
     def _compressed(
-        self, name: str, plain: os.stat_result, before: dict[bytes, Variant]
+        self, name: str, below: str, plain: os.stat_result, before: dict[bytes, Variant]
     ) -> Iterable[Variant]:
         """The compressed forms beside a file; not what is older than it, and so of another one."""
         for coding, suffix in _VARIANTS:
             try:
                 path, facts = self._stat(name + suffix)
                 if stat.S_ISREG(facts.st_mode) and int(facts.st_mtime) >= int(plain.st_mtime):
-                    yield _with_content(Variant(path, coding, facts), before)
+                    yield _with_content(Variant(path, below, coding, facts), before)
             except OSError:
                 continue
-
-
-def mark_of(facts: os.stat_result) -> tuple[int, ...]:
-    """What changes when a file does."""
-    return facts.st_mtime_ns, facts.st_size, facts.st_ino, facts.st_dev
-
-
-def open_file(path: str) -> tuple[int, os.stat_result]:
-    """A descriptor, and what it is of.
-
-    Raises:
-        OSError: It cannot be opened.
-    """
-    file = os.open(path, _FLAGS)
-    try:
-        return file, os.fstat(file)
-    except OSError:
-        os.close(file)
-        raise
 
 
 def _with_content(variant: Variant, before: dict[bytes, Variant]) -> Variant:
@@ -253,7 +233,7 @@ def _with_content(variant: Variant, before: dict[bytes, Variant]) -> Variant:
     if known is not None and known.mark == variant.mark and known.path == variant.path:
         variant.content = known.content
     elif variant.size <= SMALL:
-        file, facts = open_file(variant.path)
+        file, facts = open_file(variant.path, variant.base)
         try:
             content = os.read(file, variant.size + 1)
         finally:

@@ -8,6 +8,9 @@ from nonecorn_static._files import File, Files, Found
 _NAMES = 4096
 """Names that are remembered, whether there is something or not: clients invent them."""
 
+_LONG = 256
+"""Characters of a name that is not remembered where there is nothing: thousands would weigh."""
+
 
 class _Entry:
     __slots__ = ("found", "until", "weight")
@@ -62,7 +65,7 @@ class Memory:
         found = await runtime.run_in_thread(self._files.look, name, slash, known)
         self._forget(key)
         entry = _Entry(found, now + self._recheck)
-        if entry.weight <= self._size:
+        if entry.weight <= self._size and (found is not None or len(name) <= _LONG):
             self._entries[key] = entry
             self._held += entry.weight
             while self._held > self._size or len(self._entries) > _NAMES:

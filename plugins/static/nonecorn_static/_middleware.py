@@ -78,7 +78,7 @@ class StaticFiles:
         """The path below the prefix; None where it is not for us."""
         path: str = scope["path"]
         root: str = scope.get("root_path", "")
-        if root and path.startswith(f"{root}/"):
+        if root and _is_under(path, root):
             path = path[len(root) :]
         if self._exclude and f"{path}/".startswith(self._exclude):
             return None
@@ -145,12 +145,20 @@ async def _say(
     await send({"type": "http.response.body", "body": content})
 
 
+def _is_under(path: str, root: str) -> bool:
+    return path == root or path.startswith(f"{root}/")
+
+
 def _with_slash(scope: Scope) -> bytes:
     """The same address with a slash at its end.
 
     It is a path, whose second character is no slash: what would name another host has an empty
     segment or a backslash, and leads to no directory, or is encoded.
     """
-    location = quote(scope["path"], safe="/!$&'()*+,;=:@~") + "/"
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    if root and not _is_under(path, root):
+        path = root + path  # a proxy has taken it off
+    location = quote(path, safe="/!$&'()*+,;=:@~") + "/"
     query: bytes = scope.get("query_string", b"")
     return location.encode("ascii") + (b"?" + query if query else b"")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Sequence
 from typing import Any
 
 from nonecorn.spi import LocalProtocolError, Runtime, Scope, Send
-from nonecorn_static._files import Variant, mark_of, open_file
+from nonecorn_static._files import Variant
+from nonecorn_static._opening import mark_of, open_file
 from nonecorn_static._ranges import Range
 
 _READ = 131072
+
+_CHANGED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ELOOP})
+"""Errors that say that it is not there any more as it was; others are the file system's."""
 
 
 class ChangedError(Exception):
@@ -43,8 +48,10 @@ class OpenedVariant:
             ChangedError: It is another file than the one that was found, or gone.
         """
         try:
-            file, facts = open_file(self._variant.path)
-        except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+            file, facts = open_file(self._variant.path, self._variant.base)
+        except OSError as error:
+            if error.errno not in _CHANGED:
+                raise
             raise ChangedError from error
         self._descriptors.append(file)
         if self._closed or mark_of(facts) != self._variant.mark:

@@ -206,6 +206,9 @@ def test_a_directory_is_its_index_behind_a_slash(root: Path) -> None:
     assert (found.status, fields(found)[b"location"]) == (307, b"/docs/?a=b")
     mounted = get(site(root, prefix="/static"), "/shop/static", root_path="/shop")
     assert fields(mounted)[b"location"] == b"/shop/static/"
+    # The mount itself; and below one that a proxy takes off.
+    assert fields(get(site(root), "/shop", root_path="/shop"))[b"location"] == b"/shop/"
+    assert fields(get(site(root), "/docs", root_path="/shop"))[b"location"] == b"/shop/docs/"
 
 
 @posix
@@ -445,6 +448,14 @@ def test_names_that_clients_invent_are_bounded(root: Path) -> None:
     for number in range(5000):
         get(app, f"/{number}", runtime=runtime)
     assert repr(app).endswith("<Memory 4096 names, 0 bytes>>")
+
+
+def test_long_names_that_clients_invent_are_not_remembered(root: Path) -> None:
+    app, runtime = site(root), MemoryRuntime()
+    for number in range(8):
+        assert get(app, f"/{number}{'x' * 600}", runtime=runtime).content == PASSED
+        assert get(app, f"/{number}{'/x' * 300}", runtime=runtime).content == PASSED
+    assert repr(app).endswith("<Memory 0 names, 0 bytes>>")
 
 
 def large(app: StaticFiles, extensions: dict[str, Any], *headers: tuple[bytes, bytes]) -> Call:

@@ -51,13 +51,14 @@ def adapt(app: Any, context: AppContext) -> WSGIMiddleware:
     """The same, of what is known to be one."""
     settings = context.settings_of(WSGISettings)
     workers = getattr(context.settings.get(""), "workers", 0)
+    said = settings.multiprocess
     return WSGIMiddleware(
         app,
         threads=settings.threads,
         queue_size=settings.queue_size,
         body_size=settings.body_size,
         read_ahead=settings.read_ahead,
-        multiprocess=workers > 1,
+        multiprocess=workers > 1 if said == "auto" else said == "on",
     )
 
 

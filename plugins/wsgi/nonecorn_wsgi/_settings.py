@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from nonecorn.spi import Settings, Unit, setting
 
@@ -28,4 +28,8 @@ class WSGISettings(Settings):
         help="Request bodies up to this size are received whole before they take a thread.",
         unit=Unit.BYTES,
         minimum=0,
+    )
+    multiprocess: Literal["auto", "on", "off"] = setting(
+        "auto",
+        help="Whether applications are told that others like them run (wsgi.multiprocess).",
     )

@@ -9,10 +9,14 @@ import threading
 import pytest
 import trio
 
+from nonecorn.config.schema import ServerSettings
 from nonecorn.spi import LocalProtocolError
+from nonecorn.testing import make_app_context
 from nonecorn.testing.asgi import Call, call, make_scope
 from nonecorn_wsgi import WSGIMiddleware
+from nonecorn_wsgi._interface import wrap
 from nonecorn_wsgi._response import Responder
+from nonecorn_wsgi._settings import WSGISettings
 
 word = contextvars.ContextVar("word", default="nothing")
 
@@ -290,6 +294,20 @@ def test_the_settings_of_a_worker_reach_the_environ():
     call(WSGIMiddleware(app, threads=1, multiprocess=False), threads=True)
     call(WSGIMiddleware(app), threads=True)
     assert seen == [(False, False), (True, True)]
+
+
+@pytest.mark.parametrize(
+    ("said", "workers", "expected"),
+    [("auto", 0, False), ("auto", 1, False), ("auto", 2, True), ("on", 0, True), ("off", 2, False)],
+)
+def test_whether_there_are_other_processes_can_be_said(said, workers, expected):
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return [str(environ["wsgi.multiprocess"]).encode()]
+
+    settings = [WSGISettings(multiprocess=said), ServerSettings(workers=workers)]
+    response = call(wrap(app, make_app_context(settings)), threads=True)
+    assert response.content == str(expected).encode()
 
 
 def test_reprs():
