@@ -13,7 +13,7 @@ _TREE = "nonecorn"
 
 def pytest_xdist_auto_num_workers() -> int:
     """For `-n auto`: most tests wait, for processes, clients and deadlines, more than they work."""
-    return 2 * (os.cpu_count() or 1)
+    return 3 * (os.cpu_count() or 1)
 
 
 @pytest.fixture(autouse=True)

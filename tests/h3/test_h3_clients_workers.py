@@ -130,6 +130,26 @@ def test_go_survives_another_port_among_workers(four, goclient):
         assert len(set(homes)) == 1
 
 
+def test_workers_that_share_a_socket_pass_on_what_is_not_theirs(serve, worker):
+    """Without steering, any of them receives any datagram: what other systems than Linux do."""
+    with serve(worker, "-w", "4", "--reuse-port", "off") as server:
+        with connections(server, 16) as clients:
+            homes = [who(client) for client in clients]
+            assert len(set(homes)) > 1
+            for client in clients:
+                client.rebind()
+            assert [who(client) for client in clients] == homes
+            for client in clients[:4]:  # the others wait meanwhile, and must not for too long
+                stream = client.open(request(b"/echo", method=b"POST"), end=False)
+                client.send(stream, BODY[: 1 << 18], end=True)
+                assert client.answer(stream).data == BODY[: 1 << 18]
+            hup(server)
+            for client in clients:
+                client.rebind()
+                client.wait_closed()
+        assert server.ask()["pid"] in workers(server)
+
+
 # Deaths -------------------------------------------------------------------------------------------
 
 

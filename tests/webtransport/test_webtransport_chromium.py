@@ -114,7 +114,9 @@ const stopped = await other.createBidirectionalStream();
 await stopped.writable.getWriter().write(bytes("x"));
 await next(stopped.readable);
 await stopped.readable.cancel(new WebTransportError({streamErrorCode: 78}));
-await pause(200);
+const after = await other.createBidirectionalStream();
+await say(after.writable, "behind it");
+await all(after.readable);
 return {read: read.code, write: write.code, answer: answer.code};
 """)
     assert result == {"read": 7, "write": 4294967295, "answer": 77}

@@ -65,16 +65,16 @@ def evaluate(url: str, script: str, profile: Path, certificate: Path) -> Any:
             def ask(number: int, method: str, **fields: Any) -> None:
                 socket.send(json.dumps({"id": number, "method": method, "params": fields}))
 
-            def hear(key: str, value: Any) -> Any:
-                while (told := json.loads(socket.recv(timeout=40))).get(key) != value:
+            def hear(number: int) -> Any:
+                while (told := json.loads(socket.recv(timeout=40))).get("id") != number:
                     pass
                 return told
 
-            ask(1, "Page.enable")
-            ask(2, "Page.navigate", url=url)
-            hear("method", "Page.loadEventFired")
-            ask(3, "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
-            answer = hear("id", 3)
+            # Answered when the page has taken the place of the one before.
+            ask(1, "Page.navigate", url=url)
+            hear(1)
+            ask(2, "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+            answer = hear(2)
         return answer["result"]["result"].get("value", answer)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
