@@ -11,7 +11,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.h3 import clients_chromium
 from tests.h3.clients_aioquic import request
+from tests.h3.clients_curl import Curl
 from tests.h3.clients_go import GoClient
 from tests.h3.clients_load import Load
 from tests.supervisor.waiting import until
@@ -148,6 +150,22 @@ def test_workers_that_share_a_socket_pass_on_what_is_not_theirs(serve, worker):
                 client.rebind()
                 client.wait_closed()
         assert server.ask()["pid"] in workers(server)
+
+
+def test_every_foreign_client_is_served_by_four(four, goclient, tmp_path):
+    for _ in range(6):
+        with Curl(four.authority) as curl:
+            up = curl.ask(f"{four.origin}/echo", method="POST", body=BODY)
+            assert (up.version, up.body) == ("3", BODY)
+        with GoClient(goclient, four.authority) as go:
+            assert json.loads(go.ask(f"{four.origin}/whoami").text)["pid"] in workers(four)
+    text = clients_chromium.dump(
+        f"{four.origin}/protocol",
+        tmp_path,
+        four.certificates / "certificate.pem",
+        quic=f"localhost:{four.port}",
+    )
+    assert "sent 1048576; got 1048576; by h3 h3" in text
 
 
 # Deaths -------------------------------------------------------------------------------------------
