@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -35,6 +36,15 @@ def build(directory: Path) -> Path:
             pytest.fail(message)
         pytest.skip(message)
     program = directory / "goclient"
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / "goclient.lock").open("w") as lock:
+        # Test processes that run at once would each fill the cache.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _build(go, program)
+    return program
+
+
+def _build(go: str, program: Path) -> None:
     environment = {
         **os.environ,
         "GO111MODULE": "off",
@@ -52,7 +62,6 @@ def build(directory: Path) -> Path:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return program
 
 
 @dataclass(slots=True)

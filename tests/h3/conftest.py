@@ -118,6 +118,13 @@ def serve(certificates: Path) -> Callable[..., object]:
     return _serve
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who needs the Go program first has to wait until it is built."""
+    for item in items:
+        if "goclient" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(clients_go.PATIENCE))
+
+
 @pytest.fixture(scope="session")
 def goclient(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program that speaks by quic-go, built."""

@@ -119,11 +119,11 @@ def test_signals_that_reach_a_worker_by_mistake_do_nothing():
 def test_a_worker_that_dies_again_and_again_is_started_ever_later_and_said_once():
     with supervised("asyncio", clean=False, workers=1) as server:
         for _ in range(3):
+            before = server.children()
             with connect(server.address, 20) as sock:
                 sock.sendall(get("/kill"))
                 sock.recv(1)
-            dead = server.children()
-            until(lambda dead=dead: server.children() - dead or not dead, "another worker")
+            until(lambda before=before: server.children() - before, "another worker")
         assert server.ask()["pid"] not in server.workers
     assert server.exit_code == 0
     told = [line for line in server.errors.splitlines() if "was killed by SIGKILL" in line]
