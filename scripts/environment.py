@@ -5,11 +5,10 @@
 Needs Python and pip alone, and prints the path of the environment's interpreter. pip installs uv,
 which does the rest in a twentieth of the time; where there is no uv for the platform, or with
 `--pip`, pip does it. All distributions of this repository are installed by path in one command: an
-index is then never asked for them, where another project's `nonecorn` lies. Versions come from `constraints.txt`;
-`--lowest` takes the lowest direct versions that the requirements allow instead. Groups are those
-of pyproject.toml (pip itself learnt `--group` in 25.1 only). What was installed is written down,
-so a second run with nothing changed costs a tenth of a second. An environment made by another
-minor version of Python is made anew.
+index is then never asked for them, where another project's `nonecorn` lies. Versions come from
+`constraints.txt`; `--lowest` takes the lowest direct versions that the requirements allow instead.
+Groups are those of pyproject.toml. What was installed is written down, so a second run with nothing
+changed costs a tenth of a second. An environment made by another minor version of Python is made anew.
 
 Environment:
     SCRIPTS_VENV: Where to make it; `.venv` in the repository otherwise. (`NONECORN_*` is the
