@@ -8,7 +8,8 @@ which does the rest in a twentieth of the time; where there is no uv for the pla
 index is then never asked for them, where another project's `nonecorn` lies. Versions come from
 `constraints.txt`; `--lowest` takes the lowest direct versions that the requirements allow instead.
 Groups are those of pyproject.toml. What was installed is written down, so a second run with nothing
-changed costs a tenth of a second. An environment made by another minor version of Python is made anew.
+changed costs a tenth of a second. An environment made by another minor version of Python is made
+anew.
 
 Environment:
     SCRIPTS_VENV: Where to make it; `.venv` in the repository otherwise. (`NONECORN_*` is the
