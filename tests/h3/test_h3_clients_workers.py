@@ -8,6 +8,7 @@ import os
 import re
 import signal
 from contextlib import ExitStack
+from functools import cache
 
 import pytest
 
@@ -16,13 +17,34 @@ from tests.h3.clients_aioquic import request
 from tests.h3.clients_curl import Curl
 from tests.h3.clients_go import GoClient
 from tests.h3.clients_load import Load
+from tests.h3.conftest import probe
 from tests.supervisor.waiting import until
 
 BODY = bytes(range(256)) * 4096
 H3_NO_ERROR = 0x100
 _LISTED = re.compile(r"(?:workers: |serves, processes )([\d, ]+)$", re.MULTILINE)
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="driven by POSIX signals")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name == "nt", reason="driven by POSIX signals"),
+]
+
+
+@pytest.fixture(scope="module")
+def servers(certificates):
+    """`servers(worker)`: four workers each, for the tests that leave them as they were."""
+    with ExitStack() as stack:
+
+        @cache
+        def started(worker):
+            return stack.enter_context(probe(worker, certificates, "-w", "4"))
+
+        yield started
+
+
+@pytest.fixture
+def steady(servers, worker):
+    return servers(worker)
 
 
 @pytest.fixture
@@ -67,10 +89,10 @@ def hup(server, times=1):
 # Spread and moved ---------------------------------------------------------------------------------
 
 
-def test_connections_are_spread_and_each_stays_with_its_worker(four):
-    with connections(four, 40) as clients:
+def test_connections_are_spread_and_each_stays_with_its_worker(steady):
+    with connections(steady, 40) as clients:
         homes = [who(client) for client in clients]
-        assert set(homes) == set(workers(four))
+        assert set(homes) == set(workers(steady))
         assert max(homes.count(pid) for pid in set(homes)) < 30
         for client in clients:
             client.rebind()
@@ -80,8 +102,8 @@ def test_connections_are_spread_and_each_stays_with_its_worker(four):
         assert [who(client) for client in clients] == homes
 
 
-def test_a_transfer_goes_on_while_the_client_moves(four):
-    with connections(four, 4) as clients:
+def test_a_transfer_goes_on_while_the_client_moves(steady):
+    with connections(steady, 4) as clients:
         for client in clients:
             stream = client.open(request(b"/echo", method=b"POST"), end=False)
             for at in range(0, len(BODY), len(BODY) // 8):
@@ -92,14 +114,14 @@ def test_a_transfer_goes_on_while_the_client_moves(four):
             assert client.answer(stream).data == BODY
 
 
-def test_a_session_is_resumed_by_any_worker(four):
-    with four.connect() as first:
+def test_a_session_is_resumed_by_any_worker(steady):
+    with steady.connect() as first:
         home = who(first)
         first.wait(lambda: first.tickets)
     others = set()
 
     def elsewhere():
-        with four.connect(ticket=first.tickets[0]) as second:
+        with steady.connect(ticket=first.tickets[0]) as second:
             others.add(who(second))
             assert second.resumed
         return others - {home}
@@ -123,11 +145,11 @@ def test_an_address_token_is_good_for_any_worker(serve, worker):
         until(elsewhere, "token taken by another worker")
 
 
-def test_go_survives_another_port_among_workers(four, goclient):
-    with GoClient(goclient, four.authority) as go:
+def test_go_survives_another_port_among_workers(steady, goclient):
+    with GoClient(goclient, steady.authority) as go:
         homes = []
         for _ in range(6):
-            homes.append(json.loads(go.ask(f"{four.origin}/whoami").text)["pid"])
+            homes.append(json.loads(go.ask(f"{steady.origin}/whoami").text)["pid"])
             go.rebind()
         assert len(set(homes)) == 1
 
@@ -152,18 +174,18 @@ def test_workers_that_share_a_socket_pass_on_what_is_not_theirs(serve, worker):
         assert server.ask()["pid"] in workers(server)
 
 
-def test_every_foreign_client_is_served_by_four(four, goclient, tmp_path):
+def test_every_foreign_client_is_served_by_four(steady, goclient, tmp_path):
     for _ in range(6):
-        with Curl(four.authority) as curl:
-            up = curl.ask(f"{four.origin}/echo", method="POST", body=BODY)
+        with Curl(steady.authority) as curl:
+            up = curl.ask(f"{steady.origin}/echo", method="POST", body=BODY)
             assert (up.version, up.body) == ("3", BODY)
-        with GoClient(goclient, four.authority) as go:
-            assert json.loads(go.ask(f"{four.origin}/whoami").text)["pid"] in workers(four)
+        with GoClient(goclient, steady.authority) as go:
+            assert json.loads(go.ask(f"{steady.origin}/whoami").text)["pid"] in workers(steady)
     text = clients_chromium.dump(
-        f"{four.origin}/protocol",
+        f"{steady.origin}/protocol",
         tmp_path,
-        four.certificates / "certificate.pem",
-        quic=f"localhost:{four.port}",
+        steady.certificates / "certificate.pem",
+        quic=f"localhost:{steady.port}",
     )
     assert "sent 1048576; got 1048576; by h3 h3" in text
 
