@@ -54,6 +54,7 @@ nitpick_ignore_regex = [
     (r"py:.*", rf"({_UNRESOLVABLE})(\..*)?"),
     # Type variables, and what Python prints of private and aliased names.
     (r"py:.*", r"(nonecorn\..*\.)?([A-Z][a-z]*_(co|contra)|[A-Z]|Address)"),
+    (r"py:class", r"TypeAliasForwardRef"),  # Sphinx's own name for an alias within a union
     (r"py:.*", r".*\._[a-z].*"),
     # Described in prose, where configuration and plans are.
     (r"py:.*", r"Config|ConfigDraft|Plan"),

@@ -285,6 +285,25 @@ def test_a_worker_that_was_succeeded_lives_on_its_mailbox(tmp_path: Path):
 
 
 @unix
+def test_a_handshake_that_has_begun_is_waited_for(tmp_path: Path):
+    old = Worker(tmp_path, 1)
+    runtime = old.wire.runtime
+    try:
+        client = old.wire.client()
+        client.connect(SERVER, now=runtime.time())
+        for data, _ in client.datagrams_to_send(runtime.time()):
+            old.wire.port.receive([data], client.address)
+        assert not runtime.ports
+        old.endpoint.retire(succeeded=True)
+        (waited_for,) = runtime.ports
+        waited_for.abort()
+        runtime.run_until_idle()
+        assert not runtime.ports
+    finally:
+        old.close()
+
+
+@unix
 def test_a_mailbox_left_over_by_a_worker_that_was_killed(tmp_path: Path):
     (tmp_path / "3").write_text("in the way")
     (tmp_path / "3.retired").write_text("")

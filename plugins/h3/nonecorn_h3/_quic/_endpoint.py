@@ -155,6 +155,10 @@ class QuicEndpoint:
             self._mailbox.retire()
         if succeeded:
             self._port.pause_reading()
+            for port in self._ports:
+                # A handshake that has begun here can be finished only here: the worker waits for
+                # it, as it does for open connections.
+                self.runtime.join(port)
 
     def close(self) -> None:
         """See `Endpoint`."""
