@@ -29,6 +29,10 @@ pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="driven by POSIX signals"),
 ]
 
+whatever_the_loop = pytest.mark.parametrize("worker", ["uvloop"], indirect=True)
+"""Who gets a datagram, and by which ID and key, is settled above the loop. That each loop serves
+four workers, their deaths and reloads is shown by the others."""
+
 
 @pytest.fixture(scope="module")
 def servers(certificates):
@@ -89,6 +93,7 @@ def hup(server, times=1):
 # Spread and moved ---------------------------------------------------------------------------------
 
 
+@whatever_the_loop
 def test_connections_are_spread_and_each_stays_with_its_worker(steady):
     with connections(steady, 40) as clients:
         homes = [who(client) for client in clients]
@@ -102,6 +107,7 @@ def test_connections_are_spread_and_each_stays_with_its_worker(steady):
         assert [who(client) for client in clients] == homes
 
 
+@whatever_the_loop
 def test_a_transfer_goes_on_while_the_client_moves(steady):
     with connections(steady, 4) as clients:
         for client in clients:
@@ -114,6 +120,7 @@ def test_a_transfer_goes_on_while_the_client_moves(steady):
             assert client.answer(stream).data == BODY
 
 
+@whatever_the_loop
 def test_a_session_is_resumed_by_any_worker(steady):
     with steady.connect() as first:
         home = who(first)
@@ -129,6 +136,7 @@ def test_a_session_is_resumed_by_any_worker(steady):
     until(elsewhere, "session resumed by another worker")
 
 
+@whatever_the_loop
 def test_an_address_token_is_good_for_any_worker(serve, worker):
     """Every client must prove its address; a token of NEW_TOKEN is such a proof."""
     with serve(worker, "-w", "4", "--h3-retry") as server:
@@ -145,6 +153,7 @@ def test_an_address_token_is_good_for_any_worker(serve, worker):
         until(elsewhere, "token taken by another worker")
 
 
+@whatever_the_loop
 def test_go_survives_another_port_among_workers(steady, goclient):
     with GoClient(goclient, steady.authority) as go:
         homes = []
@@ -154,6 +163,7 @@ def test_go_survives_another_port_among_workers(steady, goclient):
         assert len(set(homes)) == 1
 
 
+@whatever_the_loop
 def test_workers_that_share_a_socket_pass_on_what_is_not_theirs(serve, worker):
     """Without steering, any of them receives any datagram: what other systems than Linux do."""
     with serve(worker, "-w", "4", "--reuse-port", "off") as server:
@@ -210,6 +220,7 @@ def test_the_death_of_a_worker_is_the_affair_of_its_own_connections(four):
             assert who(homes[pid]) == pid
 
 
+@whatever_the_loop
 def test_connections_of_a_dead_worker_are_told_at_once(four):
     """Its successor cannot know them, and says so (stateless reset, RFC 9000 section 10.3)."""
     with ExitStack() as stack:
@@ -234,6 +245,7 @@ def test_reloads_under_load_lose_no_request(four):
         assert load.farewells
 
 
+@whatever_the_loop
 def test_reloads_lose_no_request_of_clients_that_move(four):
     with Load(four.connect, kept=3, fresh=0, moving=True) as load:
         for times in range(1, 3):
@@ -267,6 +279,7 @@ def test_a_request_under_way_is_finished_by_the_old_worker(serve, worker):
         assert four.ask()["pid"] in workers(four)
 
 
+@whatever_the_loop
 def test_workers_come_and_go_and_no_request_is_lost(serve, worker):
     with serve(worker, "-w", "2") as server, Load(server.connect, moving=True) as load:
         for number, count in ((signal.SIGTTIN, 3), (signal.SIGTTIN, 4), (signal.SIGTTOU, 3)):
@@ -294,6 +307,7 @@ def test_sigterm_finishes_what_is_under_way_and_says_goodbye(four):
         assert four.wait() == 0
 
 
+@whatever_the_loop
 def test_sigterm_closes_idle_connections(serve, worker):
     with serve(worker) as server, connections(server, 5) as clients:
         for client in clients:

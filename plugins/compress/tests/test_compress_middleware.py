@@ -146,7 +146,9 @@ def test_small_bodies_stay_on_the_loop() -> None:
     assert not runtime.threads
 
 
-@pytest.mark.parametrize("data", [b"short", b"", os.urandom(2000)])
+@pytest.mark.parametrize(
+    "data", [b"short", b"", os.urandom(2000)], ids=["short", "empty", "random"]
+)
 def test_what_becomes_no_smaller_stays_as_it_is(data: bytes) -> None:
     response = call(Compress(answering(data)), accepting())
     assert response.content == data
