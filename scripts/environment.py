@@ -142,16 +142,16 @@ def install(venv: Path, python: Path, groups: list[str], *, by_uv: bool, lowest:
     listing.write_text("\n".join(requirements(groups)) + "\n", encoding="utf-8")
     pip = [*pip_of(python), "install", "--quiet"]
     tested = ["-c", str(ROOT / "constraints.txt")]
-    if by_uv and not tried([*pip, *tested, "uv"]):
-        if lowest:
-            sys.exit("only uv knows the lowest versions, and it cannot be installed here")
-        by_uv = False
-    if not by_uv:
-        run([*pip, *tested, "-r", str(listing)])
-        return
     versions = ["--resolution", "lowest-direct"] if lowest else tested
     uv = [str(python), "-m", "uv", "pip", "install", "--quiet", "--python", str(python)]
-    run([*uv, *versions, "-r", str(listing)])
+    if by_uv and tried([*pip, *tested, "uv"]) and tried([*uv, *versions, "-r", str(listing)]):
+        return
+    if lowest:
+        sys.exit("only uv knows the lowest versions, and it could not install them")
+    if by_uv:
+        # It does not read pip's configuration, for one: an index of one's own, a proxy.
+        say("uv cannot do it here: trying pip, which takes minutes")
+    run([*pip, *tested, "-r", str(listing)])
 
 
 def pip_of(python: Path) -> list[str]:
@@ -175,7 +175,12 @@ def tried(command: list[str]) -> bool:
 
 def code_of(command: list[str]) -> int:
     """Run a command with its output on standard error."""
-    environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_USER": "0"}
+    environment = {
+        "UV_NATIVE_TLS": "1",  # the system's certificates, as pip has them
+        **os.environ,
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_USER": "0",
+    }
     return subprocess.run(
         command, cwd=ROOT, stdout=sys.stderr, env=environment, check=False
     ).returncode
