@@ -39,6 +39,11 @@ from pathlib import Path
 
 from environment import SCRIPTS, create, pip_of
 
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "autobahn"
 APP_DIR = ROOT / "tests" / "ws"
@@ -204,10 +209,30 @@ def environment(python2: str) -> Path:
     """
     key = hashlib.sha256(f"{python2} {VIRTUALENV}".encode() + PINS.read_bytes()).hexdigest()[:16]
     made = BUILD / f"python2-{key}"
-    python = made / SCRIPTS / "python"
     stamp = made / "complete"
-    if stamp.exists():
-        return python
+    with alone(BUILD / "environment.lock"):
+        if not stamp.exists():
+            make_environment(made, python2)
+            stamp.touch()
+    return made / SCRIPTS / "python"
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """One process at a time, for runs of this script beside each other; none waits on Windows."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def make_environment(made: Path, python2: str) -> None:
+    """An environment with the suite, at `made`.
+
+    Raises:
+        UnavailableError: It cannot be made.
+    """
     print(f"making {made}", file=sys.stderr, flush=True)
     shutil.rmtree(made, ignore_errors=True)
     # Python 2.7 has no `venv`, and often no pip: a virtualenv of ours brings both.
@@ -217,8 +242,8 @@ def environment(python2: str) -> Path:
     commands = (
         [*pip_of(own), "install", "-qq", VIRTUALENV],
         [str(own), "-m", "virtualenv", "--quiet", "--no-download", "-p", python2, str(made)],
-        [str(python), "-m", "pip", "install", "-qq", "--no-python-version-warning",
-         "-c", str(PINS), "autobahntestsuite"],
+        [str(made / SCRIPTS / "python"), "-m", "pip", "install", "-qq",
+         "--no-python-version-warning", "-c", str(PINS), "autobahntestsuite"],
     )  # fmt: skip
     for command in commands:
         done = subprocess.run(command, stdout=sys.stderr, check=False)
@@ -228,8 +253,6 @@ def environment(python2: str) -> Path:
                 f"{' '.join(command)} (a C compiler and Python 2.7's headers are needed too)"
             )
             raise UnavailableError(message)
-    stamp.touch()
-    return python
 
 
 def list_cases(python2: Path, patterns: Iterable[str]) -> list[str]:

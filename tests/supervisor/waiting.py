@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 PATIENCE = 20.0
 LOOK = 0.01
@@ -15,3 +16,15 @@ def until(condition, what, patience=PATIENCE):
         assert time.monotonic() - begun < patience, f"no {what} within {patience:g} s"
         time.sleep(LOOK)
     return time.monotonic() - begun
+
+
+def held_up(pid):
+    """Seconds that the first thread of a process was ready to run and had no processor.
+
+    The other tests' share, where one bounds how long something takes; 0 where no one counts it.
+    """
+    try:
+        text = Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii")
+    except OSError:
+        return 0.0
+    return int(text.split()[1]) / 1e9

@@ -1,15 +1,17 @@
-"""Rules W10 to W23: one connection, from its first byte to `connection_lost`."""
+"""Rules W10 to W23, and W90: one connection, from its first byte to `connection_lost`."""
 
 from __future__ import annotations
 
 import socket
 import struct
+import threading
 from typing import Any
 
 import pytest
 
 from nonecorn.spi import Port, Runtime
 from nonecorn.testing.conformance.worker_harness import (
+    PATIENCE,
     Echo,
     Mark,
     Recorder,
@@ -407,3 +409,36 @@ class ConnectionRules(WorkerHarness):
 
         self.run(main)
         assert not any(inside)
+
+    def test_w90_the_end_of_our_direction_finds_the_peer_gone(self) -> None:
+        """W90. `write_eof` on a connection that was reset is not raised: `connection_lost`."""
+
+        async def main(runtime: Runtime) -> None:
+            made: list[Recorder] = []
+            before: list[bool] = []
+            told, gone = threading.Event(), threading.Event()
+
+            class Ender(Recorder):
+                def data_received(self, data: bytes) -> None:
+                    made.append(self)
+                    told.set()
+                    # The loop waits, so that it cannot have heard of the reset before.
+                    assert gone.wait(PATIENCE)
+                    self.port.write_eof()
+                    self.port.write_eof()
+                    before.append(self.lost.happened)
+
+            def client(address: Any) -> None:
+                sock = connect(address)
+                sock.sendall(b"go")
+                assert told.wait(PATIENCE)
+                _reset(sock)
+                gone.set()
+
+            await serving(runtime, Ender, client)
+            await made[0].lost.reached()
+            assert before == [False]
+            assert made[0].error is None or isinstance(made[0].error, OSError)
+            assert made[0].events.count("connection_lost") == 1
+
+        self.run(main)

@@ -196,9 +196,16 @@ class AsyncioPort:
             self._transport.abort()
 
     def write_eof(self) -> None:
-        """See `nonecorn.spi.Port`."""
+        """See `nonecorn.spi.Port`.
+
+        asyncio ends the direction here and now where nothing is buffered, and raises what the
+        system says of a connection that was reset meanwhile.
+        """
         if not self._closing:
-            self._transport.write_eof()
+            try:
+                self._transport.write_eof()
+            except OSError:
+                self.abort()
 
     def pause_reading(self) -> None:
         """See `nonecorn.spi.Port`."""
