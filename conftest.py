@@ -4,24 +4,54 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
+from itertools import groupby, islice
 
 import pytest
 
 _TREE = "nonecorn"
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what runs beside others with SIGINT ignored, and so would every server be that
+    # a test starts and interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def pytest_xdist_auto_num_workers() -> int:
-    """For `-n auto`: most tests wait, for processes, clients and deadlines, more than they work."""
-    return 3 * (os.cpu_count() or 1)
+    """For `-n auto`: many tests wait, for processes, clients and deadlines, and do not work."""
+    return 5 * (os.cpu_count() or 1) // 2
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long begins first, in one process: it runs beside thousands that are quick, and
-    not at the end, beside each other.
+    """What takes long begins first, in every process: it runs beside what is quick, and not at the
+    end, beside each other.
+
+    `--dist worksteal` gives each process as many tests, in their order, and those that have done
+    theirs take over what others have left. So each share gets some of the slow modules, whole,
+    since a module's tests may share a server, and is filled up with others.
     """
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    slow: list[list[pytest.Item]] = [[] for _ in range(processes)]
+    quick = []
+    modules = 0
+    for _, group in groupby(items, lambda item: item.path):
+        of_module = list(group)
+        long = [item for item in of_module if item.get_closest_marker("slow")]
+        quick += [item for item in of_module if not item.get_closest_marker("slow")]
+        if long:
+            slow[modules % processes] += long
+            modules += 1
+    rest = iter(quick)
+    left = len(items)
+    items.clear()
+    for number, begun in enumerate(slow):
+        share = left // (processes - number)
+        left -= share
+        items += begun
+        items += list(islice(rest, max(share - len(begun), 0)))
+    items += rest
 
 
 @pytest.fixture(autouse=True)

@@ -144,7 +144,7 @@ def test_it_outlives_the_workers_and_the_certificate(worker, site, version):
         site.put_key()
         server.send_signal(signal.SIGHUP)
         server.wait_for_line("reloaded: generation 2")
-        until(lambda: client.visit(server.address)[0] in server.workers, "answer of the second")
+        until(lambda: server.children() == set(server.workers), "end of the first workers")
         assert visits(client, server) == {(process, True) for process in server.workers}
 
 
