@@ -220,7 +220,7 @@ def serve_plan(
                 code, message = 1, ""
                 watch = manager.watch(runtime)
                 if held.active:
-                    keep_up(runtime, host)
+                    keep_up(runtime, host, manager)
                 try:
                     code = await host.main(runtime)
                 except NonecornError as error:

@@ -33,14 +33,16 @@ class ServiceManager:
         watchdog: Seconds within which it wants to hear of us; 0 for never.
 
     Attributes:
+        serves: It has been told that the service is ready, and not that it ends.
         watchdog_interval: Seconds between two calls of `alive`: half of what is allowed.
     """
 
-    __slots__ = ("_address", "_log", "watchdog_interval")
+    __slots__ = ("_address", "_log", "serves", "watchdog_interval")
 
     def __init__(self, address: str = "", watchdog: float = 0.0) -> None:
         self._address = address
         self._log = logging.getLogger("nonecorn.error")
+        self.serves = False
         self.watchdog_interval = watchdog / 2 if address else 0.0
 
     def __repr__(self) -> str:
@@ -65,6 +67,7 @@ class ServiceManager:
 
     def ready(self, status: str = "") -> None:
         """The service serves: started, or done with reloading."""
+        self.serves = True
         self._send("READY=1", _status(status))
 
     def reloading(self, status: str = "") -> None:
@@ -74,6 +77,7 @@ class ServiceManager:
 
     def stopping(self, status: str = "") -> None:
         """The service begins to end."""
+        self.serves = False
         self._send("STOPPING=1", _status(status))
 
     def status(self, text: str) -> None:

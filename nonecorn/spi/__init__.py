@@ -50,7 +50,14 @@ from nonecorn.spi.errors import (
     RemoteProtocolError,
     StartupError,
 )
-from nonecorn.spi.observer import RECORD, UNLOGGED, Observer, RequestRecord, recorded_scope
+from nonecorn.spi.observer import (
+    RECORD,
+    UNLOGGED,
+    Observer,
+    RequestRecord,
+    recorded_scope,
+    report_refusal,
+)
 from nonecorn.spi.options import read_options
 from nonecorn.spi.protocol import (
     NEVER,
@@ -84,6 +91,7 @@ from nonecorn.spi.runtime import (
     Waiter,
     Worker,
 )
+from nonecorn.spi.scope import build_scope
 from nonecorn.spi.server import Server
 from nonecorn.spi.settings import Limits, SettingInfo, Settings, Unit, info_of, setting
 from nonecorn.spi.specs import (
@@ -225,6 +233,7 @@ __all__ = [
     "Waiter",
     "Worker",
     "WorkerSpec",
+    "build_scope",
     "choose_coding",
     "current_run",
     "follows_disconnect",
@@ -234,6 +243,7 @@ __all__ = [
     "is_disconnect",
     "read_options",
     "recorded_scope",
+    "report_refusal",
     "running",
     "setting",
 ]

@@ -3,7 +3,11 @@
 Packets of one size for one peer, which is what QUIC sends, go to the kernel in a single call where
 it segments them, and come from it in a single call where it has put them together (Linux:
 UDP_SEGMENT and UDP_GRO, udp(7)); elsewhere, and for everything else, one by one. With each comes
-what routers have marked on it (ECN, RFC 3168), where the platform tells.
+what routers have marked on it (ECN, RFC 3168), where the platform tells; with each leaves the mark
+that is asked for, where the platform takes one (`sendmsg`, which Windows' Python does not have).
+
+The field of the IP header is told to the kernel beside the packets: to that part of it which makes
+the header, so by IP_TOS also on an IPv6 socket whose peer has an IPv4 address (`::ffff:192.0.2.1`).
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ _UDP_SEGMENT = 103
 _UDP_GRO = 104
 _MAX_SEGMENTS = 64  # UDP_MAX_SEGMENTS of the kernels that introduced it
 _NO_SEGMENTS = (errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP)
+_NO_MARKS = (errno.EINVAL, errno.ENOPROTOOPT, errno.EOPNOTSUPP)
 _MAX_PAYLOAD = 65000  # what is segmented must fit one IP datagram first, headers included
 
 # linux/in.h, linux/in6.h; Python names only some of them.
@@ -36,6 +41,9 @@ _IP_RECVTOS = 13
 _IPV6_RECVTCLASS = 66
 _IPV6_TCLASS = 67
 _ECN = 0x03
+_MAPPED = "::ffff:"
+_Control = list[tuple[int, int, bytes]]
+"""Ancillary data, as `sendmsg` takes it."""
 
 
 class DatagramBatches:
@@ -45,7 +53,7 @@ class DatagramBatches:
         sock: The socket; it stays the caller's.
     """
 
-    __slots__ = ("_buffer", "_segments", "_sock", "_together")
+    __slots__ = ("_buffer", "_marks", "_segments", "_sock", "_together")
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -53,10 +61,13 @@ class DatagramBatches:
         self._segments = sys.platform == "linux" and internet
         self._together = self._segments and _receive_together(sock)
         self._buffer = memoryview(bytearray(_MAX_DATAGRAM if self._together else 0))
+        self._marks = _marks(sock) if internet and hasattr(sock, "sendmsg") else {}
 
     def __repr__(self) -> str:
         kept = "together" if self._together else "one by one"
-        return f"<DatagramBatches {'segmented' if self._segments else 'one by one'}, {kept}>"
+        marks = "" if self._marks else ", unmarked"
+        sent = "segmented" if self._segments else "one by one"
+        return f"<DatagramBatches {sent}, {kept}{marks}>"
 
     def receive(self) -> list[Datagram]:
         """What has arrived, oldest first, up to a bound; empty where nothing has."""
@@ -106,27 +117,59 @@ class DatagramBatches:
                 break
         return packets
 
-    def send(self, packets: list[bytes], address: Any) -> None:
-        """Send to one peer; what the kernel does not take now is dropped, as the network might."""
+    def send(self, packets: list[bytes], address: Any, mark: int = 0) -> None:
+        """Send to one peer; what the kernel does not take now is dropped, as the network might.
+
+        Args:
+            packets: One datagram each.
+            address: The peer's.
+            mark: ECN field of their IP headers; 0 for that of the socket, which is what all get
+                where the platform takes none.
+        """
+        control = self._mark(address, mark) if mark else []
         while self._segments and len(packets) > 1:
             count = _alike(packets)
-            if count < 2 or not self._send_segments(packets[:count], address):
+            if count < 2 or not self._send_segments(packets[:count], address, control):
                 break
             packets = packets[count:]
         for packet in packets:
             try:
-                self._sock.sendto(packet, address)
+                if control:
+                    self._sock.sendmsg((packet,), control, 0, address)
+                else:
+                    self._sock.sendto(packet, address)
             except (BlockingIOError, InterruptedError):
                 return
-            except OSError:
+            except OSError as error:
                 # Too long for the path, or no way to the peer: QUIC finds that out by itself.
-                continue
+                if control and error.errno in _NO_MARKS and self._send_unmarked(packet, address):
+                    control = []
 
-    def _send_segments(self, packets: list[bytes], address: Any) -> bool:
-        """Send all in one call: all are as long as the first, and the last is not longer."""
-        control = [(_SOL_UDP, _UDP_SEGMENT, struct.pack("=H", len(packets[0])))]
+    def _send_unmarked(self, packet: bytes, address: Any) -> bool:
+        """Send what was refused with a mark. Where that works it was the mark: there will be no
+        other. Where it does not, it was the address, which is one peer's affair.
+        """
         try:
-            self._sock.sendmsg(packets, control, 0, address)
+            self._sock.sendto(packet, address)
+        except OSError:
+            return False
+        self._marks = {}
+        return True
+
+    def _mark(self, address: Any, mark: int) -> _Control:
+        """What has the headers of datagrams to this peer bear the mark; nothing where they cannot.
+
+        A bleached field harms nobody: whoever marks finds out what arrives (RFC 9000 section 13.4).
+        """
+        v4 = True not in self._marks or (address[0].startswith(_MAPPED) and "." in address[0])
+        found = self._marks.get(not v4)
+        return [] if found is None else [found[mark]]
+
+    def _send_segments(self, packets: list[bytes], address: Any, control: _Control) -> bool:
+        """Send all in one call: all are as long as the first, and the last is not longer."""
+        segment = (_SOL_UDP, _UDP_SEGMENT, struct.pack("=H", len(packets[0])))
+        try:
+            self._sock.sendmsg(packets, [segment, *control], 0, address)
         except (BlockingIOError, InterruptedError):
             pass
         except OSError as error:
@@ -156,13 +199,34 @@ def _alike(packets: list[bytes]) -> int:
 
 def _receive_together(sock: socket.socket) -> bool:
     """Ask for datagrams put together, and for their marks; False where the kernel does neither."""
-    v6 = sock.family == socket.AF_INET6
-    with contextlib.suppress(OSError):
-        if v6:
+    if sock.family == socket.AF_INET6:
+        with contextlib.suppress(OSError):
             sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVTCLASS, 1)
-        else:
-            sock.setsockopt(socket.IPPROTO_IP, _IP_RECVTOS, 1)
+    with contextlib.suppress(OSError):
+        # An IPv6 socket may receive from IPv4 addresses.
+        sock.setsockopt(socket.IPPROTO_IP, _IP_RECVTOS, 1)
     with contextlib.suppress(OSError):
         sock.setsockopt(_SOL_UDP, _UDP_GRO, 1)
         return True
     return False
+
+
+def _marks(sock: socket.socket) -> dict[bool, tuple[tuple[int, int, bytes], ...]]:
+    """Ancillary data for each mark, for IPv4 and (True) IPv6; the other six bits stay the socket's
+    (RFC 2474).
+    """
+    octet = "=B" if sys.platform.startswith("freebsd") else "=i"
+    found = {}
+    for v6, level, option, form in (
+        (False, socket.IPPROTO_IP, getattr(socket, "IP_TOS", None), octet),
+        (True, socket.IPPROTO_IPV6, getattr(socket, "IPV6_TCLASS", None), "=i"),
+    ):
+        if option is None or (v6 and sock.family == socket.AF_INET):
+            continue
+        service = 0
+        with contextlib.suppress(OSError):
+            service = sock.getsockopt(level, option) & ~_ECN & 0xFF
+        found[v6] = tuple(
+            (level, option, struct.pack(form, service | mark)) for mark in range(_ECN + 1)
+        )
+    return found

@@ -15,6 +15,7 @@ from typing import Any, Final
 from nonecorn.spi.application import Headers
 
 if typing.TYPE_CHECKING:
+    from nonecorn.spi.context import Context
     from nonecorn.spi.runtime import Connection, Runtime
 
 
@@ -60,6 +61,33 @@ def recorded_scope(scope: dict[str, Any]) -> dict[str, Any]:
     extensions = scope.get("extensions")
     known = extensions.get(RECORD) if extensions.__class__ is dict else None
     return {**scope, **known} if known and known.__class__ is dict else scope
+
+
+def report_refusal(
+    context: Context, port: Connection, version: str, status: int | None, reason: str
+) -> None:
+    """Tell observers of a request that was refused before it had a scope.
+
+    Args:
+        context: The listener's.
+        port: The connection.
+        version: `http_version`.
+        status: What it was answered by; None where its stream was reset.
+        reason: See `RequestRecord`.
+    """
+    observers = context.observers.request_finished
+    if not observers:
+        return
+    scope: dict[str, Any] = {
+        "type": "http", "http_version": version, "client": port.client, "server": port.server,
+        "scheme": context.scheme, "method": "", "path": "", "raw_path": b"", "query_string": b"",
+        "headers": [],
+    }  # fmt: skip
+    record = RequestRecord(
+        scope=scope, status=status, headers=[], sent=0, received=0, duration=0.0, reason=reason
+    )
+    for observe in observers:
+        observe(record)
 
 
 class Observer:

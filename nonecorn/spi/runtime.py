@@ -242,9 +242,15 @@ class DatagramPort(typing.Protocol):
         """See the class."""
         ...
 
-    def send(self, packets: list[bytes], address: Any) -> None:
+    def send(self, packets: list[bytes], address: Any, mark: int = 0) -> None:
         """Send datagrams to one peer, as few system calls as the platform allows; what does not
         fit is dropped.
+
+        Args:
+            packets: One datagram each.
+            address: The peer's, as `Endpoint.datagrams_received` got it.
+            mark: ECN field for their IP headers (RFC 3168): a wish. What the platform cannot mark
+                is sent as it is.
         """
         ...
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 GIVING_UP = 5
 """Starts in a row that may fail at each place, while nobody serves at all."""
+LEAVING = 4
+"""Replaced workers that may still finish requests when a reload begins, for each that serves."""
 _AGAIN = 1.0
 """Seconds until a process is tried again that the system refused."""
 
@@ -112,6 +114,16 @@ class Pool:
     def target(self) -> int:
         """How many workers are wanted."""
         return self._target
+
+    @property
+    def leaving(self) -> int:
+        """How many workers that others have replaced have not ended yet."""
+        return len(self._leaving)
+
+    @property
+    def crowded(self) -> bool:
+        """These are so many that no reload had better make them more: each is a process."""
+        return self.leaving >= LEAVING * len(self.slots)
 
     def lanes(self, count: int) -> int:
         """For how many workers sockets are to be open, if there are so many: never fewer than

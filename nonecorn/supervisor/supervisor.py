@@ -8,6 +8,7 @@
     CHLD        a worker has ended
 
 One change at a time: while a reload or an upgrade is under way, a further one waits or is refused.
+Reloads that wait are one. It also waits while too many replaced workers have not ended yet.
 """
 
 from __future__ import annotations
@@ -178,6 +179,7 @@ class Supervisor:
         """See `Watcher`."""
         if self._health is not None:
             self._health.child_gone(child)
+        self._next_reload()
 
     def _tell_health(self, bindings: Bindings) -> None:
         """Answer those who ask how the server is, at these addresses from now on."""
@@ -264,17 +266,26 @@ class Supervisor:
 
     def _is_busy(self, what: str) -> bool:
         """Nothing else can be begun; the log says so, unless the server ends anyway."""
-        if self.pool.stopping or self._stops:
+        if self._ends:
             return True
-        under_way = (
+        under_way = self._under_way
+        if under_way:
+            self.log.warning("%s: %s", under_way, what)
+        return bool(under_way)
+
+    @property
+    def _ends(self) -> bool:
+        return self.pool.stopping or self._stops > 0
+
+    @property
+    def _under_way(self) -> str:
+        """What has to be over before something else is begun; empty if nothing has."""
+        return (
             "the server still starts" if self._recycling is None
             else "a reload is under way" if self.pool.reload is not None
             else "an upgrade is under way" if self._upgrade is not None
             else ""
         )  # fmt: skip
-        if under_way:
-            self.log.warning("%s: %s", under_way, what)
-        return bool(under_way)
 
     # Reload ---------------------------------------------------------------------------------------
 
@@ -282,6 +293,13 @@ class Supervisor:
         """Read the configuration again, and let workers of it take over."""
         if self._is_busy("another follows"):
             self._again = True
+            return
+        if self.pool.crowded:
+            self._again = True
+            self.log.warning(
+                "%d replaced workers still finish requests: another reload follows when one of "
+                "them has ended", self.pool.leaving,
+            )  # fmt: skip
             return
         self._again = False
         self._manager.reloading("reloading")
@@ -342,8 +360,13 @@ class Supervisor:
         self._next_reload()
 
     def _next_reload(self) -> None:
+        """Something is over: a reload that was asked for meanwhile may be next."""
         if self._again:
-            self._loop.call_later(0, self.reload)
+            self._loop.call_later(0, self._follow)
+
+    def _follow(self) -> None:
+        if self._again and not (self._ends or self._under_way or self.pool.crowded):
+            self.reload()
 
     # Upgrade --------------------------------------------------------------------------------------
 

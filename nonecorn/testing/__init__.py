@@ -2,6 +2,7 @@
 
 - `MemoryRuntime`, `MemoryPort`, `MemoryQuicPort`, `ManualClock`: a runtime without an event loop,
   for tests without sockets and sleeps.
+- `EchoTunnel`: a stream that is no WebSocket, for what tunnels.
 - `make_context`, `make_app_context`: what protocols, streams, wrappers, middleware are made with.
 - `WirePair` and `nonecorn.testing.clients`: our protocol against somebody else's client engine.
 - `nonecorn.testing.apps` and `Gate`: small applications that provoke one thing each, on any
@@ -37,6 +38,7 @@ from nonecorn.testing.task import (
     MemoryWaiter,
 )
 from nonecorn.testing.thread import ThreadedServer, serve_in_thread
+from nonecorn.testing.tunnel import EchoTunnel
 from nonecorn.testing.wire import (
     BadResponseError,
     RawAnswer,
@@ -53,6 +55,7 @@ __all__ = [
     "Cancelled",
     "ClientEngine",
     "DeadlockError",
+    "EchoTunnel",
     "ForeignAwaitError",
     "Gate",
     "ManualClock",

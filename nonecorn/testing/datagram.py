@@ -16,6 +16,7 @@ class MemoryDatagramPort:
 
     Attributes:
         sent: Every datagram sent, with its address, oldest first.
+        marks: The ECN field of each.
         reading: `pause_reading` was not called.
         closed: `close` was called.
     """
@@ -29,15 +30,17 @@ class MemoryDatagramPort:
         self.runtime: Runtime = runtime
         self.server = server
         self.sent: list[tuple[bytes, Any]] = []
+        self.marks: list[int] = []
         self.reading = True
         self.closed = False
         self._taken = 0
         self.endpoint = endpoint(self)
 
-    def send(self, packets: list[bytes], address: Any) -> None:
-        """Keep the datagrams in `sent`."""
+    def send(self, packets: list[bytes], address: Any, mark: int = 0) -> None:
+        """Keep the datagrams in `sent`, and `mark` for each in `marks`."""
         if not self.closed:
             self.sent.extend((packet, address) for packet in packets)
+            self.marks.extend([mark] * len(packets))
 
     def pause_reading(self) -> None:
         """Receive no more."""

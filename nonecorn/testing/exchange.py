@@ -27,7 +27,6 @@ class MemoryExchange:
         calls: What was asked, in order.
         status: Status of the response.
         headers: Its header fields.
-        content: Body bytes, also those of a tunnel.
         interim: Interim responses.
         trailer_fields: Trailer section.
         consumed_bytes: Credit given back.
@@ -48,7 +47,6 @@ class MemoryExchange:
         self.calls: list[tuple[Any, ...]] = []
         self.status: int | None = None
         self.headers: list[Header] = []
-        self.content = b""
         self.interim: list[tuple[int, list[Header]]] = []
         self.trailer_fields: list[Header] = []
         self.consumed_bytes = 0
@@ -56,9 +54,15 @@ class MemoryExchange:
         self.was_reset = False
         self.tunnelled = False
         self.refuse: str | None = None
+        self._content = bytearray()
         self._trailers = False
         self._body_ended = False
         self._port = port
+
+    @property
+    def content(self) -> bytes:
+        """Body bytes so far, also those of a tunnel."""
+        return bytes(self._content)
 
     def respond(
         self,
@@ -139,7 +143,7 @@ class MemoryExchange:
     def _body(self, data: bytes, *, end: bool) -> None:
         assert not self._body_ended, "body after its end"
         assert not self.was_reset or not data, "body after reset()"
-        self.content += data
+        self._content += data
         self._body_ended = end
         if end and not self._trailers:
             self.ended = True

@@ -140,22 +140,7 @@ class ServeProcess(Addressed):
         Raises:
             ServeExitedError: It ended instead.
         """
-        # A group of its own, so that a Ctrl+C of the test run does not reach it by itself.
-        new_group = {"creationflags": 0x200} if sys.platform == "win32" else {}
-        self._process = subprocess.Popen(
-            self.command,
-            cwd=self._cwd,
-            env=self._env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            errors="backslashreplace",
-            start_new_session=sys.platform != "win32",
-            pass_fds=self._pass_fds,
-            **new_group,  # type: ignore[call-overload]
-        )
+        self._process = self._spawn()
         self.pid = self._process.pid
         for name in ("stdout", "stderr"):
             stream = getattr(self._process, name)
@@ -254,6 +239,25 @@ class ServeProcess(Addressed):
             message = f"{self!r}: start() it first"
             raise RuntimeError(message)
         return self._process
+
+    def _spawn(self) -> subprocess.Popen[str]:
+        # A group of its own, so that a Ctrl+C of the test run does not reach it by itself.
+        new_group = {"creationflags": 0x200} if sys.platform == "win32" else {}
+        process: subprocess.Popen[str] = subprocess.Popen(
+            self.command,
+            cwd=self._cwd,
+            env=self._env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="backslashreplace",
+            start_new_session=sys.platform != "win32",
+            pass_fds=self._pass_fds,
+            **new_group,  # type: ignore[call-overload]
+        )
+        return process
 
     def _reading(self) -> bool:
         return self._ended < len(self._lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,8 +12,12 @@ import pytest
 
 from nonecorn.testing import ServeProcess
 from tests.e2e.conftest import WORKERS, options
+from tests.e2e.forked import ForkedServe
 
 HERE = Path(__file__).parent
+
+CLEAR = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For clients that have no use for one: by default each reads every authority there is."""
 
 Serve = Callable[..., ServeProcess]
 
@@ -35,7 +40,7 @@ def server_of(
         "BATTERY_READY": str(directory / "ready"),
         "BATTERY_PUBLIC": str(directory / "public"),
     }
-    return ServeProcess(app, arguments, cwd=directory.parent, env=environment)
+    return ForkedServe(app, arguments, cwd=directory.parent, env=environment)
 
 
 @pytest.fixture
@@ -88,5 +93,7 @@ def shared(
 def client(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
     """A client of HTTP/1.1, and one of HTTP/2 with prior knowledge."""
     two = request.param == "h2"
-    with httpx.Client(http1=not two, http2=two, timeout=20, trust_env=False) as client:
+    with httpx.Client(
+        http1=not two, http2=two, timeout=20, trust_env=False, verify=CLEAR
+    ) as client:
         yield client

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.batteries.conftest import Serve
+from tests.batteries.conftest import CLEAR, Serve
 
 HEALTH = """
 [[middleware]]
@@ -19,7 +19,7 @@ use = "health"
 
 @pytest.fixture
 def asking() -> Iterator[httpx.Client]:
-    with httpx.Client(timeout=20, trust_env=False) as client:
+    with httpx.Client(timeout=20, trust_env=False, verify=CLEAR) as client:
         yield client
 
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from nonecorn.testing.wire import connect
-from tests.batteries.conftest import Serve
+from tests.batteries.conftest import CLEAR, Serve
 
 
 def test_a_client_over_its_rate_is_turned_away(serve: Serve, client: httpx.Client) -> None:
@@ -37,7 +37,7 @@ def test_requests_wait_and_are_turned_away_in_time(serve: Serve) -> None:
     server = serve(
         '[[middleware]]\nuse = "limits"\nconcurrency = 1\nqueue = 1\nqueue_timeout = "300ms"\n'
     )
-    with httpx.Client(timeout=20, trust_env=False) as client:
+    with httpx.Client(timeout=20, trust_env=False, verify=CLEAR) as client:
         first = held(server.address)
         # It holds the one place as soon as another finds none.
         while client.get(server.url).status_code == 200:
@@ -67,4 +67,4 @@ def test_open_sockets_hold_no_places(serve: Serve) -> None:
     server = serve('[[middleware]]\nuse = "limits"\nconcurrency = 1\nqueue = 0\n')
     url = server.url.replace("http:", "ws:")
     with sync.connect(url, proxy=None), sync.connect(url, proxy=None):
-        assert httpx.get(server.url, trust_env=False).status_code == 200
+        assert httpx.get(server.url, trust_env=False, verify=CLEAR).status_code == 200

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.e2e.forked import run
 
 MISTAKES = {
     "static": ('directory = "gone"', "directory = {tmp}/gone does not exist"),
@@ -24,14 +24,7 @@ def test_a_mistake_is_one_line(tmp_path: Path, battery: str, command: tuple[str,
     file.write_text(
         f'app = "nonecorn.testing.apps:hello"\n[[middleware]]\nuse = "{battery}"\n{option}\n'
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "nonecorn", *command, "-c", str(file), "-b", "127.0.0.1:0"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        cwd=tmp_path.parent,
-    )
+    done = run(*command, "-c", str(file), "-b", "127.0.0.1:0", cwd=tmp_path.parent)
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert message.format(tmp=f"'{tmp_path}").replace("gone", "gone'", 1) in line or (
@@ -47,11 +40,7 @@ def test_a_check_that_cannot_be_imported_ends_the_start(tmp_path: Path) -> None:
         'check = "no_such_module:check"\n'
     )
     for workers in ("0", "1"):
-        done = subprocess.run(
-            [sys.executable, "-m", "nonecorn", "serve", "-c", str(file), "-b", "127.0.0.1:0",
-             "--workers", workers],
-            capture_output=True, text=True, check=False, timeout=60,
-        )  # fmt: skip
+        done = run("serve", "-c", str(file), "-b", "127.0.0.1:0", "--workers", workers)
         assert done.returncode == 2
         assert "no_such_module" in done.stderr
         assert "Traceback" not in done.stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.batteries.conftest import Serve
+from tests.batteries.conftest import CLEAR, Serve
 from tests.e2e.conftest import curl  # noqa: F401  # a fixture
 
 LARGE = bytes(range(256)) * 12000
@@ -125,4 +125,7 @@ def test_a_directory_is_served_without_an_application(shared: Serve, client: htt
 
 def test_a_directory_is_relative_to_the_file_that_names_it(shared: Serve) -> None:
     server = shared(STATIC)  # which was started in the directory above
-    assert httpx.get(f"{server.url}/files/small.txt", trust_env=False).content == b"small"
+    assert (
+        httpx.get(f"{server.url}/files/small.txt", trust_env=False, verify=CLEAR).content
+        == b"small"
+    )

@@ -13,6 +13,7 @@ import pytest
 
 from nonecorn._version import __version__
 from nonecorn.cli.group import COMMANDS
+from tests.e2e import forked
 
 PLUGIN = """
 from __future__ import annotations
@@ -53,15 +54,7 @@ class Result:
 def nonecorn(tmp_path):
     def run(*argv: str, **environ: str) -> Result:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("NONECORN_")}
-        done = subprocess.run(
-            [sys.executable, "-m", "nonecorn", *argv],
-            cwd=tmp_path,
-            env={**inherited, "COLUMNS": "100", **environ},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = forked.run(*argv, cwd=tmp_path, env={**inherited, "COLUMNS": "100", **environ})
         result = Result(done)
         assert "Traceback" not in result.err
         return result

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from nonecorn.testing import ServeProcess
+from tests.e2e.forked import ForkedServe
 
 HERE = Path(__file__).parent
 WORKERS = ["asyncio", "uvloop", "trio"]
@@ -31,7 +32,7 @@ def probe(
 ) -> Iterator[ServeProcess]:
     """The probe application, served. It must end by itself and without a traceback."""
     arguments = ["--app-dir", str(HERE), *options(worker, engine), *args]
-    with ServeProcess("probe:app", arguments, cwd=HERE) as server:
+    with ForkedServe("probe:app", arguments, cwd=HERE) as server:
         yield server
     if clean:
         assert server.exit_code == 0, server.errors

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import sys
 
 import pytest
 import trustme
+
+from tests.e2e.forked import run
 
 APPS = """
 async def app(scope, receive, send):
@@ -149,20 +149,12 @@ def _locked(key: bytes) -> bytes:
 
 @pytest.fixture
 def serve(directory):
-    def run(*args):
+    def serve(*args):
         environ = {k: v for k, v in os.environ.items() if not k.startswith("NONECORN_")}
-        return subprocess.run(
-            [sys.executable, "-m", "nonecorn", "serve", "-k", "asyncio", *args],
-            cwd=directory,
-            env={**environ, "PYTHONPATH": str(directory)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=50,
-            check=False,
-        )
+        env = {**environ, "PYTHONPATH": str(directory)}
+        return run("serve", "-k", "asyncio", *args, cwd=directory, env=env)
 
-    return run
+    return serve
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from nonecorn.testing import ServeProcess
 from nonecorn.testing.wire import connect
 from tests.e2e.conftest import HERE
+from tests.e2e.forked import ForkedServe
 from tests.e2e.raw import ask, get
 
 EXAMPLE = HERE.parents[1] / "examples" / "plugin-echo"
@@ -94,7 +94,7 @@ def serve(tmp_path, toml, *args, env=None):
     (tmp_path / "nonecorn.toml").write_text(f'bind = ["127.0.0.1:0"]\napp_dir = "{HERE}"\n{toml}')
     paths = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
     args = [*args, "-c", "nonecorn.toml"]
-    return ServeProcess("probe:app", args, cwd=tmp_path, env={"PYTHONPATH": paths, **(env or {})})
+    return ForkedServe("probe:app", args, cwd=tmp_path, env={"PYTHONPATH": paths, **(env or {})})
 
 
 @pytest.fixture

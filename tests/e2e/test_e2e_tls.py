@@ -41,7 +41,7 @@ def server(request, files):
 
 
 def context(**versions):
-    made = ssl.create_default_context()
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     AUTHORITY.configure_trust(made)
     made.set_alpn_protocols(["http/1.1"])
     for name, value in versions.items():

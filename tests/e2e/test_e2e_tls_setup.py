@@ -10,7 +10,6 @@ import socket
 import ssl
 import struct
 import subprocess
-import sys
 import threading
 import time
 
@@ -19,6 +18,7 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 from nonecorn.testing.wire import connect
+from tests.e2e import forked
 from tests.e2e.conftest import WORKERS, probe
 from tests.e2e.raw import ask, get
 
@@ -234,9 +234,8 @@ def test_secrets_are_logged_where_the_environment_says_and_the_log_warns(files, 
 
 
 def check(*args: str) -> tuple[int, str, str]:
-    command = [sys.executable, "-m", "nonecorn", "config", "check", *args, "probe:app"]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    return run.returncode, run.stdout, run.stderr
+    done = forked.run("config", "check", *args, "probe:app")
+    return done.returncode, done.stdout, done.stderr
 
 
 def test_a_good_certificate_is_no_news(files):

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.chromium import Chromium
+
 ROOT = Path(__file__).parents[2]
 WORKERS = ["asyncio", "uvloop", "trio"]
 ENGINES = ["h11", "httptools"]
@@ -29,6 +31,8 @@ APPS = {
 }
 ON_TRIO = {"quart": ["--app-dir", "examples/quart", "on_trio"]}
 """Where the worker trio has an application of its own."""
+FAREWELLS = {"quart": "the board is taken down", "litestar": "the library is closed"}
+"""What is said at the end of a lifespan."""
 
 
 def combinations() -> Iterator[tuple[str, str, str]]:
@@ -60,15 +64,13 @@ class Server:
         return "".join(self.output)
 
 
-@pytest.fixture(
-    scope="module",
-    params=list(combinations()),
-    ids="-".join,
-)
+# One at a time, for all modules: pytest puts the tests of one value together.
+@pytest.fixture(scope="session", params=list(combinations()), ids="-".join)
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     app, worker, engine = request.param
     with serving(app, arguments_for(app, worker), worker, engine) as started:
         yield started
+    assert FAREWELLS.get(app, "") in started.said()
 
 
 @contextmanager
@@ -112,9 +114,10 @@ def curl() -> str:
     return find("curl")
 
 
-@pytest.fixture
-def chromium() -> str:
-    return find("chromium")
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    with Chromium(tmp_path_factory.mktemp("chromium"), "--disable-quic") as browser:
+        yield browser
 
 
 def find(command: str) -> str:

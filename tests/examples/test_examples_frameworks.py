@@ -7,25 +7,19 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from tests.examples.conftest import WORKERS, arguments_for, serving
+from tests.examples.conftest import combinations
 
 UPLOAD = bytes(range(256)) * 40_000  # 10 MB: more than anybody holds of it at a time
 TASKS = {
-    "quart": ("/notices", {"text": "tea at five"}, "tea at five"),
+    "quart": ("/notices", {"text": "tea at six"}, "tea at six"),
     "litestar": ("/books", {"title": "Persuasion", "pages": 249}, "Persuasion"),
 }
 MESSAGES = ["tea", "😀 " * 500, "x" * 200_000]
 
 
-@pytest.fixture(
-    scope="module", params=[(app, worker) for app in TASKS for worker in WORKERS], ids="-".join
+pytestmark = pytest.mark.parametrize(
+    "server", [each for each in combinations() if each[0] in TASKS], indirect=True, ids="-".join
 )
-def server(request):
-    app, worker = request.param
-    with serving(app, arguments_for(app, worker), worker, "httptools") as started:
-        yield started
-    farewell = {"quart": "the board is taken down", "litestar": "the library is closed"}[app]
-    assert farewell in started.said()  # the end of its lifespan
 
 
 def sent(client, app):

@@ -1,8 +1,5 @@
 """The chat, with foreign clients and a browser, on each worker and engine."""
 
-import os
-import subprocess
-
 import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -54,32 +51,10 @@ def test_a_name_that_is_taken_is_refused_with_the_reason(chat):
         assert refused.value.response.body == b"Somebody of that name is here already."
 
 
-def test_a_browser_talks_to_the_room(chat, chromium, tmp_path):
-    flags = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--no-proxy-server",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-dev-shm-usage",
-        "--disable-sync",
-        "--remote-debugging-port=0",
-        f"--user-data-dir={tmp_path / 'profile'}",
-    ]
+def test_a_browser_talks_to_the_room(chat, chromium):
     with join(chat, "host") as host:
-        browser = subprocess.Popen(
-            [chromium, *flags, f"{chat.url}/?name=firefly"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "HOME": str(tmp_path)},
-        )
-        try:
+        with chromium.page() as page:
+            page.go(f"{chat.url}/?name=firefly")
             hear(host, "firefly is here")
             hear(host, "firefly: hello from a browser")
-        finally:
-            browser.kill()
-            browser.wait()
         hear(host, "firefly has gone")

@@ -197,9 +197,14 @@ def gunicorn(tmp_path: Path) -> Iterator[Callable[..., Gunicorn]]:
         process.__exit__()
 
 
+def clear_client(**keywords) -> httpx.Client:
+    """A client for clear connections: it loads no certificates."""
+    return httpx.Client(verify=False, trust_env=False, timeout=PATIENCE, **keywords)
+
+
 def get(server: Gunicorn, path: str = "/", **keywords) -> dict:
-    """What the application says, over a connection of its own."""
-    with httpx.Client(base_url=server.url, trust_env=False, timeout=PATIENCE) as client:
+    """What the application says, over a clear connection of its own."""
+    with clear_client(base_url=server.url) as client:
         response = client.get(path, **keywords)
         response.raise_for_status()
         return response.json()

@@ -9,7 +9,14 @@ import time
 import httpx
 import pytest
 
-from tests.gunicorn.conftest import PATIENCE, finish_request, get, open_request
+from tests.gunicorn.conftest import (
+    CLASSES,
+    PATIENCE,
+    clear_client,
+    finish_request,
+    get,
+    open_request,
+)
 
 
 def test_sigterm_lets_requests_finish_and_ends_the_application(gunicorn, worker_class):
@@ -31,14 +38,16 @@ def test_sigterm_lets_requests_finish_and_ends_the_application(gunicorn, worker_
     assert "Traceback" not in server.said
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
-def test_a_quick_end_cuts_requests_off_and_ends_the_application(
-    gunicorn, worker_class, number, tmp_path
-):
+# The arbiter gets it, and sends SIGQUIT to its workers in both cases.
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [*((name, signal.SIGQUIT) for name in CLASSES), ("UvloopWorker", signal.SIGINT)],
+)
+def test_a_quick_end_cuts_requests_off_and_ends_the_application(gunicorn, name, number, tmp_path):
     (tmp_path / "gunicorn.conf.py").write_text(
         "def worker_int(worker):\n    worker.log.info('interrupted %s', worker.alive)\n"
     )
-    server = gunicorn("-k", worker_class, "--graceful-timeout", "20")
+    server = gunicorn("-k", f"nonecorn_gunicorn.{name}", "--graceful-timeout", "20")
     with open_request(server) as sock:
         get(server)
         began = time.monotonic()
@@ -61,6 +70,10 @@ def test_requests_that_take_too_long_are_cut_off_before_the_arbiter_kills(gunico
     assert "SIGKILL" not in server.said
 
 
+PAUSE = 0.004
+"""Seconds between an answer and a visitor's next request, in which workers start."""
+
+
 class Visitors(threading.Thread):
     """Ask again and again, over one connection as long as it lasts and over a new one each time."""
 
@@ -69,20 +82,19 @@ class Visitors(threading.Thread):
         self.server = server
         self.processes = []
         self.troubles = []
-        self.more = threading.Event()
+        self.ended = threading.Event()
         self.seen = threading.Condition()
-        self.more.set()
         self.start()
 
     def run(self):
-        with httpx.Client(base_url=self.server.url, trust_env=False, timeout=PATIENCE) as client:
-            while self.more.is_set():
+        with clear_client(base_url=self.server.url) as client:
+            while not self.ended.wait(PAUSE):
                 try:
                     self.note(client.get("/").raise_for_status().json())
                     self.note(get(self.server))
                 except httpx.HTTPError as error:
                     self.troubles.append(repr(error))
-                    self.more.clear()
+                    self.ended.set()
 
     def note(self, facts):
         with self.seen:
@@ -97,23 +109,27 @@ class Visitors(threading.Thread):
             )
 
     def stop(self):
-        self.more.clear()
+        self.ended.set()
         self.join(PATIENCE)
         assert not self.troubles
 
 
-def test_a_reload_loses_no_request(gunicorn, worker_class):
-    server = gunicorn("-k", worker_class, "-w", "2")
+# How many there are is the arbiter's business: two of one class show it.
+@pytest.mark.parametrize(
+    ("name", "count"), [("AsyncioWorker", 2), ("UvloopWorker", 1), ("TrioWorker", 1)]
+)
+def test_a_reload_loses_no_request(gunicorn, name, count):
+    server = gunicorn("-k", f"nonecorn_gunicorn.{name}", "-w", str(count))
     visitors = Visitors(server)
     try:
         for turn in range(1, 4):
-            server.workers(2 * turn)
+            server.workers(count * turn)
             server.signal(signal.SIGHUP)
-            server.workers(2 * (turn + 1))
-        # The last two are left, once the others have gone.
-        server.line("Worker exiting", nth=6)
-        last = server.workers(8)[-2:]
-        visitors.wait_for_others_than(*server.workers(8)[:-2])
+            server.workers(count * (turn + 1))
+        # The last ones are left, once the others have gone.
+        server.line("Worker exiting", nth=3 * count)
+        last = server.workers(4 * count)[-count:]
+        visitors.wait_for_others_than(*server.workers(4 * count)[:-count])
     finally:
         visitors.stop()
     assert get(server)["pid"] in last
@@ -133,8 +149,8 @@ def test_a_worker_is_replaced_after_max_requests_and_loses_none(gunicorn, worker
     assert "Traceback" not in server.said
 
 
-def test_a_worker_that_is_killed_is_replaced(gunicorn, worker_class):
-    server = gunicorn("-k", worker_class)
+def test_a_worker_that_is_killed_is_replaced(gunicorn):
+    server = gunicorn()  # of one class: none has a say
     first = get(server)["pid"]
     os.kill(first, signal.SIGKILL)
     second = server.workers(2)[1]

@@ -5,11 +5,11 @@ import threading
 
 import httpx
 
-from tests.gunicorn.conftest import PATIENCE, finish_request, get, open_request
+from tests.gunicorn.conftest import PATIENCE, clear_client, finish_request, get, open_request
 
 
 def ask(server, path, answers):
-    with httpx.Client(base_url=server.url, trust_env=False, timeout=PATIENCE) as client:
+    with clear_client(base_url=server.url) as client:
         try:
             answers.append(client.get(path).status_code)
         except httpx.HTTPError as error:

@@ -3,9 +3,7 @@
 import signal
 import socket
 
-import httpx
-
-from tests.gunicorn.conftest import PATIENCE, get
+from tests.gunicorn.conftest import PATIENCE, clear_client, get
 
 HOOKS = """
 def on_starting(server): server.log.info("hook on_starting")
@@ -23,13 +21,29 @@ def on_exit(server): server.log.info("hook on_exit")
 """
 
 
-def test_the_access_log_is_gunicorns(gunicorn, worker_class, tmp_path):
+def test_the_access_log_is_gunicorns_and_hooks_are_called_in_their_places(
+    gunicorn, worker_class, tmp_path
+):
+    (tmp_path / "gunicorn.conf.py").write_text(HOOKS)
     form = "%(h)s %(m)s %(U)s?%(q)s %(H)s %(s)s %(B)s %({x-tea}i)s %({content-type}o)s"
     server = gunicorn("-k", worker_class, "--access-logfile", "access", "--access-logformat", form)
-    length = len(httpx.get(f"{server.url}/a%20b?c=d", headers={"x-tea": "oolong"}).content)
+    with clear_client() as client:
+        answer = client.get(f"{server.url}/tea%20b?c=d", headers={"x-tea": "oolong"})
+    length = len(answer.content)
     assert server.end() == 0
-    line = f"127.0.0.1 GET /a%20b?c=d HTTP/1.1 200 {length} oolong application/json\n"
+    line = f"127.0.0.1 GET /tea%20b?c=d HTTP/1.1 200 {length} oolong application/json\n"
     assert (tmp_path / "access").read_text() == line
+    said = [
+        line.partition("hook ")[2].strip() for line in server.said.splitlines() if "hook" in line
+    ]
+    assert said[:3] == ["on_starting", "when_ready", "post_fork"]
+    assert said[3].startswith("post_worker_init <function app")
+    assert said[4:] == [
+        "pre_request GET /tea%20b?c=d",
+        f"post_request /tea%20b 127.0.0.1 200 OK {length}",
+        "worker_exit",
+        "on_exit",
+    ]
 
 
 def test_a_client_that_leaves_is_logged_as_one(gunicorn, tmp_path):
@@ -46,14 +60,16 @@ def test_log_files_that_were_moved_are_opened_anew(gunicorn, worker_class, tmp_p
     server = gunicorn("-k", worker_class, *files, serves=False)
     error, access = tmp_path / "error", tmp_path / "access"
     url = server.address_in(error)
-    httpx.get(url, trust_env=False)
+    with clear_client() as client:
+        client.get(url)
     for file in (error, access):
         file.rename(file.with_suffix(".1"))
     server.signal(signal.SIGUSR1)
     # The arbiter opens them too: a line of the worker's is what to wait for.
     server.until(lambda: error.exists() and access.exists())
-    while "GET /again" not in access.read_text():
-        httpx.get(f"{url}/again", trust_env=False)
+    with clear_client() as client:
+        while "GET /again" not in access.read_text():
+            client.get(f"{url}/again")
     assert server.end() == 0
     assert "Shutting down" in error.read_text()
     assert "GET / HTTP" in access.with_suffix(".1").read_text()
@@ -69,24 +85,6 @@ def test_statsd_hears_of_requests(gunicorn):
         found = set()
         while not {b"gunicorn.requests:1", b"gunicorn.request.status.200:1"} <= found:
             found.add(listener.recv(1000).partition(b"|")[0])
-
-
-def test_hooks_are_called_in_their_places(gunicorn, worker_class, tmp_path):
-    (tmp_path / "gunicorn.conf.py").write_text(HOOKS)
-    server = gunicorn("-k", worker_class)
-    length = len(httpx.get(f"{server.url}/tea?a=b", trust_env=False).content)
-    assert server.end() == 0
-    said = [
-        line.partition("hook ")[2].strip() for line in server.said.splitlines() if "hook" in line
-    ]
-    assert said[:3] == ["on_starting", "when_ready", "post_fork"]
-    assert said[3].startswith("post_worker_init <function app")
-    assert said[4:] == [
-        "pre_request GET /tea?a=b",
-        f"post_request /tea 127.0.0.1 200 OK {length}",
-        "worker_exit",
-        "on_exit",
-    ]
 
 
 def test_a_hook_that_raises_is_logged_and_the_request_served(gunicorn, tmp_path):

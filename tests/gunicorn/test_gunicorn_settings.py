@@ -7,7 +7,7 @@ import socket
 import httpx
 import pytest
 
-from tests.gunicorn.conftest import PATIENCE, get
+from tests.gunicorn.conftest import PATIENCE, Gunicorn, clear_client, get
 
 
 def raw(server, data):
@@ -34,10 +34,31 @@ def test_limits_of_a_request(gunicorn):
     assert status(raw(server, b"GET / HTTP/1.1\r\n%bX: %b\r\n\r\n" % (host, b"x" * 9999))) == 431
 
 
-def test_a_line_of_the_default_length_is_too_long_by_default(gunicorn):
-    server = gunicorn()
-    assert status(raw(server, b"GET /%b HTTP/1.1\r\nHost: t\r\n\r\n" % (b"x" * 4000))) == 200
-    assert status(raw(server, b"GET /%b HTTP/1.1\r\nHost: t\r\n\r\n" % (b"x" * 5000))) == 414
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """One without options, which each test leaves as it was."""
+    directory = tmp_path_factory.mktemp("plain")
+    with Gunicorn(directory, "-k", "nonecorn_gunicorn.AsyncioWorker") as server:
+        yield server
+
+
+def test_a_line_of_the_default_length_is_too_long_by_default(plain):
+    assert status(raw(plain, b"GET /%b HTTP/1.1\r\nHost: t\r\n\r\n" % (b"x" * 4000))) == 200
+    assert status(raw(plain, b"GET /%b HTTP/1.1\r\nHost: t\r\n\r\n" % (b"x" * 5000))) == 414
+
+
+def test_the_scheme_is_what_a_trusted_proxy_says(plain):
+    fields = {"x-forwarded-proto": "https", "x-forwarded-for": "192.0.2.1"}
+    facts = get(plain, headers=fields)
+    assert (facts["scheme"], facts["client"][0]) == ("https", "127.0.0.1")
+    assert get(plain, headers={"x-forwarded-proto": "http"})["scheme"] == "http"
+    with pytest.raises(httpx.HTTPStatusError, match="400"):
+        get(plain, headers={"x-forwarded-proto": "https", "x-forwarded-ssl": "off"})
+
+
+def test_http_2_is_spoken_on_clear_connections_by_those_who_know(plain):
+    with clear_client(http1=False, http2=True) as client:
+        assert client.get(plain.url).json()["version"] == "2"
 
 
 def test_no_keepalive_is_one_request_a_connection(gunicorn):
@@ -58,19 +79,9 @@ def test_idle_connections_are_closed_after_keepalive(gunicorn):
 
 def test_what_the_base_class_does_is_done(gunicorn, tmp_path):
     (tmp_path / "elsewhere").mkdir()
-    server = gunicorn("-e", "GUNI_ENV=tea", "--chdir", "elsewhere", "--preload")
-    facts = get(server)
-    assert (facts["raw_env"], facts["cwd"]) == ("tea", "elsewhere")
-
-
-def test_the_scheme_is_what_a_trusted_proxy_says(gunicorn):
-    server = gunicorn()
-    fields = {"x-forwarded-proto": "https", "x-forwarded-for": "192.0.2.1"}
-    facts = get(server, headers=fields)
-    assert (facts["scheme"], facts["client"][0]) == ("https", "127.0.0.1")
-    assert get(server, headers={"x-forwarded-proto": "http"})["scheme"] == "http"
-    with pytest.raises(httpx.HTTPStatusError, match="400"):
-        get(server, headers={"x-forwarded-proto": "https", "x-forwarded-ssl": "off"})
+    variables = ("-e", "GUNI_ENV=tea", "-e", "NONECORN_ROOT_PATH=/env")
+    facts = get(gunicorn(*variables, "--chdir", "elsewhere", "--preload"))
+    assert (facts["raw_env"], facts["cwd"], facts["root_path"]) == ("tea", "elsewhere", "/env")
 
 
 def test_the_scheme_is_what_the_connection_has_for_others(gunicorn):
@@ -106,18 +117,13 @@ def test_gunicorns_file_holds_nonecorns_settings_and_is_read_again(gunicorn, tmp
     file.write_text('nonecorn = {"root_path": "/one", "limits": {"body_size": 3}}\n')
     server = gunicorn("-e", "NONECORN_ROOT_PATH=/variable")
     assert get(server)["root_path"] == "/one"
-    answer = httpx.post(server.url, content=b"four", trust_env=False)
-    assert answer.status_code == 413
+    with clear_client() as client:
+        assert client.post(server.url, content=b"four").status_code == 413
     file.write_text('nonecorn = {"root_path": "/two"}\n')
     server.signal(signal.SIGHUP)
     first = server.workers(2)[0]
     server.line(f"Worker exiting (pid: {first})")
     assert get(server)["root_path"] == "/two"
-
-
-def test_raw_env_reaches_nonecorn(gunicorn):
-    server = gunicorn("-e", "NONECORN_ROOT_PATH=/env")
-    assert get(server)["root_path"] == "/env"
 
 
 def test_addresses_and_processes_are_gunicorns(gunicorn):
@@ -173,15 +179,19 @@ def test_settings_without_effect_are_named_once(gunicorn):
     assert server.said.count("strip_header_spaces has no effect on this worker class") == 1
 
 
-def test_a_wsgi_application_is_served(gunicorn, worker_class):
-    server = gunicorn("-k", worker_class, "--threads", "3", app="guni_app:wsgi")
-    answer = httpx.post(f"{server.url}/path", content=b"body", trust_env=False)
+def test_a_wsgi_application_is_served(gunicorn):
+    """On one class: `tests/wsgi` runs such applications on all."""
+    trio = "nonecorn_gunicorn.TrioWorker"
+    server = gunicorn("-k", trio, "--threads", "3", app="guni_app:wsgi")
+    with clear_client() as client:
+        answer = client.post(f"{server.url}/path", content=b"body")
     assert answer.content == b"http /path False body"
 
 
 def test_a_wsgi_application_knows_of_other_workers(gunicorn):
     server = gunicorn("-w", "2", app="guni_app:wsgi")
-    assert httpx.get(f"{server.url}/", trust_env=False).content == b"http / True "
+    with clear_client() as client:
+        assert client.get(f"{server.url}/").content == b"http / True "
 
 
 def test_the_short_name_works(gunicorn):
@@ -194,7 +204,8 @@ def test_a_syntax_error_is_shown_until_it_is_corrected(gunicorn, tmp_path):
     file = tmp_path / "changing.py"
     file.write_text("from guni_app import app\nbut then\n")
     server = gunicorn("--reload", "--reload-engine", "poll", app="changing:app")
-    answer = httpx.get(server.url, trust_env=False)
+    with clear_client() as client:
+        answer = client.get(server.url)
     assert answer.status_code == 500
     assert "SyntaxError" in answer.text
     file.write_text("from guni_app import app\n")

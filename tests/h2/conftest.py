@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from nonecorn.testing import ServeProcess
 from nonecorn.testing.address import address_of
+from tests.e2e.forked import ForkedServe
 from tests.h2 import frames as f
 from tests.h2.client import Client, clear, encrypted
 
@@ -27,7 +27,7 @@ AUTHORITY = trustme.CA()
 Connect = Callable[..., Client]
 
 
-class Served(ServeProcess):
+class Served(ForkedServe):
     """The probe, served on two addresses: over TLS, and clear."""
 
     @property
@@ -52,7 +52,7 @@ class Served(ServeProcess):
 
 
 def trusting(*protocols: str) -> ssl.SSLContext:
-    made = ssl.create_default_context()
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # without the authorities of the system
     AUTHORITY.configure_trust(made)
     made.set_alpn_protocols(protocols or ("h2", "http/1.1"))
     return made

@@ -19,6 +19,8 @@ from tests.h2.conftest import Served
 MiB = 1 << 20
 PATIENCE = 10.0
 """Seconds that an attack may go on, and that an honest request beside it may take."""
+PAUSE = 0.01
+"""Seconds between two honest requests, and between two looks at a server."""
 
 
 class Attacker(Client):
@@ -85,13 +87,18 @@ class Attacker(Client):
 
 
 class Honest(threading.Thread):
-    """Asks for one page after the other, on one connection, until told to stop."""
+    """Asks for one page after the other, with little pauses, on one connection, until told to stop.
+
+    Attributes:
+        served: How often it was.
+        slowest: Seconds that it has waited at the worst.
+    """
 
     def __init__(self, server: Served) -> None:
         super().__init__(daemon=True)
         self._server = server
         self._enough = threading.Event()
-        self._first = threading.Event()
+        self._changed = threading.Condition()
         self.served = 0
         self.slowest = 0.0
         self.error: BaseException | None = None
@@ -100,22 +107,31 @@ class Honest(threading.Thread):
         try:
             with self._server.connect(patience=PATIENCE) as client:
                 client.start()
-                while not self._enough.is_set():
+                while not self._enough.wait(PAUSE):
                     began = time.monotonic()
                     response = client.ask(f.request(b"/tag?%d" % self.served))
                     assert response.data == b"%d" % self.served, client
                     self.slowest = max(self.slowest, time.monotonic() - began)
-                    self.served += 1
                     client.streams.clear()
                     client.log.clear()
-                    self._first.set()
+                    with self._changed:
+                        self.served += 1
+                        self._changed.notify()
         except BaseException as error:  # raised in the test's thread
-            self.error = error
-            self._first.set()
+            with self._changed:
+                self.error = error
+                self._changed.notify()
 
     def begin(self) -> None:
         self.start()
-        assert self._first.wait(PATIENCE)
+        assert self.is_served_again()
+
+    def is_served_again(self) -> bool:
+        """A request that begins now is answered (and not only one that is under way already)."""
+        with self._changed:
+            enough = self.served + (2 if self.served else 1)
+            self._changed.wait_for(lambda: self.served >= enough or self.error, PATIENCE)
+            return self.served >= enough or self.error is not None
 
     def stop(self) -> None:
         self._enough.set()
@@ -150,16 +166,15 @@ def siege(
     before = memory(server.pid, "VmRSS")
     honest = Honest(server)
     honest.begin()
-    begun = honest.served
     try:
         with Attacker(server.connect().sock, credit=credit) as attacker:
             if greet:
                 attacker.start()
             yield attacker
+            assert honest.is_served_again(), "nobody else is served meanwhile"
     finally:
         honest.stop()
     grown = memory(server.pid, "VmHWM") - before
-    assert honest.served > begun, "nobody else was served meanwhile"
     assert honest.slowest < PATIENCE / 2
     assert grown < bound, f"{grown / MiB:.1f} MiB"
     assert left_running(server, running) <= running
@@ -169,7 +184,7 @@ def left_running(server: Served, expected: int = 0) -> int:
     """Requests that still run, once they are as few as expected, or after much patience."""
     deadline = time.monotonic() + PATIENCE
     while (found := server.counts()["running"]) > expected and time.monotonic() < deadline:
-        pass
+        time.sleep(PAUSE)
     return found
 
 

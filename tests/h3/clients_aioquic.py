@@ -342,13 +342,14 @@ class Client:
         for sock in readable:
             for _ in range(64):
                 try:
-                    data, peer = sock.recvfrom(65536)
+                    found = self._receive(sock)
                 except BlockingIOError:
                     break
                 except ConnectionRefusedError:
                     continue  # ICMP: nobody there; QUIC does not believe it
-                if self._lose is not None and self._lose(False):
+                if found is None or (self._lose is not None and self._lose(False)):
                     continue
+                data, peer = found
                 self.received += 1
                 self.forgotten |= data[-16:] in self._reset_tokens()
                 self.quic.receive_datagram(data, peer, now=time.monotonic())
@@ -356,6 +357,10 @@ class Client:
             self.quic.handle_timer(now=max(due, time.monotonic()))
         self._look()
         self.flush()
+
+    def _receive(self, sock: socket.socket) -> tuple[bytes, Any] | None:
+        """A datagram, and where it came from; None for one that the network has lost."""
+        return sock.recvfrom(65536)
 
     def _reset_tokens(self) -> set[bytes]:
         known = [self.quic._peer_cid, *self.quic._peer_cid_available]

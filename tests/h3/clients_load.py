@@ -1,4 +1,4 @@
-"""Clients that ask without pause over HTTP/3, and keep account of every request without an answer.
+"""Clients that ask all the time over HTTP/3, and keep account of every request without an answer.
 
 They behave as RFC 9114 section 5.2 has it: after a GOAWAY they ask no more on that connection, and
 what its identifier says was not looked at they ask again on another one. Anything else that gets no
@@ -13,6 +13,10 @@ from collections import Counter
 
 from tests.h3.clients_aioquic import Client, request
 
+PAUSE = 0.05
+"""Seconds between an answer and the next request: clients that never rest take from the server the
+processor that they share with it, and find no more for that."""
+
 
 class Load:
     """Some threads, each with a connection of its own at a time; a context manager.
@@ -20,8 +24,8 @@ class Load:
     Args:
         connect: Makes a client.
         kept: How many keep their connection as long as the server does.
+        moving: How many do so, too, and speak from another port after each request.
         fresh: How many make a new one per request.
-        moving: Those who keep it speak from another port after each request.
 
     Attributes:
         answers: How many requests were answered.
@@ -30,19 +34,18 @@ class Load:
         farewells: Connections that ended with GOAWAY.
     """
 
-    def __init__(self, connect, *, kept=2, fresh=2, moving=False):
+    def __init__(self, connect, *, kept=1, moving=1, fresh=2):
         self._connect = connect
-        self._moving = moving
         self.lost = []
         self.answers = 0
         self.farewells = 0
         self.pids = Counter()
         self._changed = threading.Condition()
         self._ended = threading.Event()
-        self._counts = [0] * (kept + fresh)
+        kinds = ["kept"] * kept + ["moving"] * moving + ["fresh"] * fresh
+        self._counts = [0] * len(kinds)
         self._threads = [
-            threading.Thread(target=self._run, args=(index, index < kept), daemon=True)
-            for index in range(kept + fresh)
+            threading.Thread(target=self._run, args=each, daemon=True) for each in enumerate(kinds)
         ]
 
     def __repr__(self):
@@ -69,7 +72,7 @@ class Load:
         assert enough, (self, self._counts, wanted)
         assert not self.lost, self
 
-    def _run(self, index, keep):
+    def _run(self, index, kind):
         client = None
         while not self._ended.is_set():
             try:
@@ -78,17 +81,16 @@ class Load:
                 pid = self._ask(client)
             except Exception as error:
                 with self._changed:
-                    self.lost.append(f"{'kept' if keep else 'fresh'}: {error!r} {client!r}")
+                    self.lost.append(f"{kind}: {error!r} {client!r}")
                     self._changed.notify_all()
-                self._ended.wait(0.05)
                 pid, closing = None, True
             else:
-                closing = not keep or client.closed is not None or bool(client.goaways)
+                closing = kind == "fresh" or client.closed is not None or bool(client.goaways)
             if closing and client is not None:
                 self.farewells += bool(client.goaways)
                 client.__exit__(None, None, None)
                 client = None
-            elif self._moving:
+            elif kind == "moving":
                 client.rebind()
             if pid is not None:
                 with self._changed:
@@ -96,6 +98,7 @@ class Load:
                     self._counts[index] += 1
                     self.pids[pid] += 1
                     self._changed.notify_all()
+            self._ended.wait(PAUSE)
         if client is not None:
             client.__exit__(None, None, None)
 

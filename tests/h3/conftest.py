@@ -1,35 +1,35 @@
-"""Real servers for HTTP/3: one process for each worker, over TCP and UDP with one port number."""
+"""Real servers for HTTP/3, over TCP and UDP with one port number; and the programs that ask."""
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from functools import cache
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import trustme
 
-from nonecorn.testing import ServeProcess
-from nonecorn.testing.address import address_of
+from tests.e2e.chromium import Chromium, trusting
 from tests.h3 import clients_go
 from tests.h3.clients_aioquic import Client, request
+from tests.h3.serving import QuicServed, Serve, running, server, shared, worker
 
-ROOT = Path(__file__).parents[2]
-WORKERS = ["asyncio", "uvloop", "trio"]
+__all__ = ["server", "shared", "worker"]
+
 AUTHORITY = trustme.CA()
 
 
-class Served(ServeProcess):
+class Served(QuicServed):
     """The probe, served by HTTP/1.1, HTTP/2 and HTTP/3.
 
     Attributes:
         certificates: Directory of `server.pem`, `certificate.pem` and `ca.pem`.
     """
 
-    certificates: Path
+    def __init__(self, worker: str, certificates: Path, *args: str) -> None:
+        args = ("--no-plugin", "webtransport", *args)
+        super().__init__("tests.h3.probe3:app", worker, certificates / "server.pem", *args)
+        self.certificates = certificates
 
     @property
     def authority(self) -> Path:
@@ -39,13 +39,6 @@ class Served(ServeProcess):
     def origin(self) -> str:
         """With the host name of the certificate."""
         return f"https://localhost:{self.port}"
-
-    @property
-    def quic(self) -> tuple[str, int]:
-        """Where it serves QUIC."""
-        found = address_of(self.urls[0])
-        assert isinstance(found, tuple)
-        return found
 
     def connect(self, **more: object) -> Client:
         """A connection by aioquic."""
@@ -67,55 +60,27 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@contextmanager
-def probe(worker: str, certificates: Path, *args: str, clean: bool = True) -> Iterator[Served]:
-    """The probe application, served. It must end by itself, and without a traceback but those that
-    the application was asked for.
-    """
-    if worker == "uvloop" and sys.platform == "win32":
-        pytest.skip("uvloop does not run on Windows")
-    arguments = ["--app-dir", str(ROOT), "-k", worker, "-p", "h3", "--no-plugin", "webtransport"]
-    arguments += ["--certfile", str(certificates / "server.pem"), *args]
-    server = Served("tests.h3.probe3:app", arguments, cwd=ROOT)
-    server.certificates = certificates
-    with server:
-        yield server
-    if clean:
-        assert server.exit_code == 0, server.errors
-        wanted = server.errors.count("RuntimeError: crashed on purpose")
-        assert server.errors.count("Traceback") == wanted, server.errors
+@pytest.fixture(scope="session")
+def serve(certificates: Path) -> Serve:
+    """`serve(worker, *args)`: a process of the test's own, as a context."""
+
+    def _serve(worker: str, *args: str, clean: bool = True) -> object:
+        server = Served(worker, certificates, *args)
+        return running(server, clean=clean, asked_for="RuntimeError: crashed on purpose")
+
+    return _serve
 
 
 @pytest.fixture(scope="session")
-def shared(certificates: Path) -> Iterator[Callable[[str], Served]]:
-    """`shared(worker)`: one process for each worker, for all tests that leave it as it was."""
-    with ExitStack() as stack:
-
-        @cache
-        def _serve(worker: str) -> Served:
-            return stack.enter_context(probe(worker, certificates))
-
-        yield _serve
-
-
-@pytest.fixture(params=WORKERS)
-def server(request: pytest.FixtureRequest, shared: Callable[[str], Served]) -> Served:
-    return shared(request.param)
-
-
-@pytest.fixture(params=WORKERS)
-def worker(request: pytest.FixtureRequest) -> str:
-    return request.param
-
-
-@pytest.fixture
-def serve(certificates: Path) -> Callable[..., object]:
-    """`serve(worker, *args)`: a process of the test's own, as a context."""
-
-    def _serve(worker: str, *args: str, **more: bool) -> object:
-        return probe(worker, certificates, *args, **more)
-
-    return _serve
+def chromium(certificates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """A browser that speaks QUIC at once, whatever the origin."""
+    flags = [
+        "--enable-quic", "--origin-to-force-quic-on=*",
+        "--host-resolver-rules=MAP localhost 127.0.0.1",
+        trusting(certificates / "certificate.pem"),
+    ]  # fmt: skip
+    with Chromium(tmp_path_factory.mktemp("chromium"), *flags) as browser:
+        yield browser
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,6 +13,7 @@ import pytest
 from tests.h3 import clients_chromium
 from tests.h3.clients_curl import Curl, at_once
 from tests.h3.clients_go import GoClient, pattern
+from tests.h3.serving import WORKERS
 
 BODY = pattern(2**20)
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -112,10 +113,28 @@ def test_curl_gets_files(curl, server, how):
     assert curl.ask(f"{server.origin}/file?{how}").body == pattern(256 * 1024)
 
 
-def test_curl_over_ipv6(serve, worker):
-    with serve(worker, "--bind", "[::1]:0") as server, Curl(server.authority) as handle:
-        response = handle.ask(f"https://[::1]:{server.port}/")
+@pytest.fixture(scope="module", params=WORKERS)
+def other(request, serve):
+    """A server at two addresses, that takes early data."""
+    binds = ["--bind", "127.0.0.1:0", "--bind", "[::1]:0"]
+    with serve(request.param, *binds, "--h3-early-data") as server:
+        yield server
+
+
+def test_curl_over_ipv6(other):
+    [origin] = {url for url in other.urls if "[::1]" in url}
+    with Curl(other.authority) as handle:
+        response = handle.ask(f"{origin}/")
     assert (response.version, response.body) == ("3", b"hello")
+
+
+def test_go_sends_early_data_where_it_is_allowed(other, goclient):
+    with GoClient(goclient, other.authority) as go:
+        assert not go.ask(f"{other.origin}/", method="GET_0RTT").early
+        go.close()
+        response = go.ask(f"{other.origin}/", method="GET_0RTT")
+        assert response.text == "hello"
+        assert response.early
 
 
 # quic-go ------------------------------------------------------------------------------------------
@@ -169,15 +188,6 @@ def test_go_resumes_a_session(go, server):
     assert go.ask(f"{server.origin}/").resumed
 
 
-def test_go_sends_early_data_where_it_is_allowed(serve, worker, goclient):
-    with serve(worker, "--h3-early-data") as server, GoClient(goclient, server.authority) as go:
-        assert not go.ask(f"{server.origin}/", method="GET_0RTT").early
-        go.close()
-        response = go.ask(f"{server.origin}/", method="GET_0RTT")
-        assert response.text == "hello"
-        assert response.early
-
-
 def test_go_survives_another_port(go, server):
     before = json.loads(go.ask(f"{server.origin}/whoami").text)
     for _ in range(3):
@@ -198,13 +208,8 @@ def test_go_gives_up_and_goes_on(go, server):
 # Chromium -----------------------------------------------------------------------------------------
 
 
-def test_chromium(server, tmp_path):
-    text = clients_chromium.dump(
-        f"{server.origin}/protocol",
-        tmp_path,
-        server.certificates / "certificate.pem",
-        quic=f"localhost:{server.port}",
-    )
+def test_chromium(server, chromium):
+    text = clients_chromium.protocol(chromium, server.origin)
     tags = " ".join(str(number) for number in range(20))
     assert f"tags {tags}; sent 1048576; got 1048576; by h3 h3" in text
     assert "h2" not in text.partition("; by ")[2]

@@ -11,6 +11,8 @@ from nonecorn.testing import RawResponse, raw_exchange, read_responses
 from nonecorn.testing.wire import connect
 
 PATIENCE = 30.0
+LOOK = 0.02
+"""Seconds between two looks."""
 
 
 def ask(address, target="/readyz", method="GET") -> RawResponse:
@@ -60,6 +62,7 @@ def until(look, expected, patience=PATIENCE):
     deadline = time.monotonic() + patience
     while (found := look()) != expected:
         assert time.monotonic() < deadline, f"still {found!r}, not {expected!r}"
+        time.sleep(LOOK)
 
 
 def listens(path) -> bool:

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from nonecorn.spi import BindError, ConfigError
-from nonecorn.testing import Gate, ServeProcess, raw_exchange, read_responses, serve_in_thread
+from nonecorn.testing import Gate, raw_exchange, read_responses, serve_in_thread
 from nonecorn.testing.apps import hello
 from nonecorn.testing.thread import ThreadedServer
 from nonecorn.testing.wire import connect
+from tests.e2e.forked import ForkedServe
 from tests.e2e.raw import get, responses
 from tests.health.probing import ask, details, listens, metrics, says, until, value
 from tests.serving.loops import LOOPS
@@ -208,7 +209,7 @@ def command(tmp_path, loop):
     (tmp_path / "app.py").write_text(APP)
 
     def command(*args):
-        return ServeProcess("app:app", ("-k", loop, "--lifespan", "off", *args), cwd=tmp_path)
+        return ForkedServe("app:app", ("-k", loop, "--lifespan", "off", *args), cwd=tmp_path)
 
     return command
 

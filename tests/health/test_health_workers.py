@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from nonecorn.testing import ServeProcess, raw_exchange, read_responses
+from nonecorn.testing import raw_exchange, read_responses
 from nonecorn.testing.wire import connect
+from tests.e2e.forked import ForkedServe
 from tests.e2e.raw import get, responses
 from tests.health.probing import PATIENCE, ask, details, listens, says, until, value
 
@@ -84,12 +85,29 @@ def health(tmp_path):
 def serve(request, tmp_path, gate, health):
     (tmp_path / "app.py").write_text(APP)
 
-    def serve(*args, workers=2, **environ):
-        arguments = ("-k", request.param, "-w", str(workers), "--health-bind", f"unix:{health}")
+    def serve(*args, **environ):
+        arguments = ("-k", request.param, "-w", "2", "--health-bind", f"unix:{health}")
         env = {"GATE": str(tmp_path / "gate"), **environ}
-        return ServeProcess("app:app", (*arguments, *args), cwd=tmp_path, env=env)
+        return ForkedServe("app:app", (*arguments, *args), cwd=tmp_path, env=env)
 
     return serve
+
+
+ONE_LOOP = pytest.mark.parametrize("serve", ["asyncio"], indirect=True)
+"""For what the supervisor does: it has no event loop. What it hears of the workers, and when, is
+tested with several kinds of them.
+"""
+
+
+@pytest.fixture(scope="module")
+def answering(tmp_path_factory):
+    """Where a server answers, for tests that leave it as it was."""
+    directory = tmp_path_factory.mktemp("answering")
+    (directory / "app.py").write_text(APP)
+    address = str(directory / "health")
+    arguments = ("-k", "asyncio", "-w", "1", "--health-bind", f"unix:{address}")
+    with ForkedServe("app:app", arguments, cwd=directory):
+        yield address
 
 
 def pid_of(server) -> int:
@@ -148,7 +166,7 @@ def test_a_hung_worker_keeps_no_answer_back(serve, gate, health):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("serve", ["asyncio"], indirect=True)
+@ONE_LOOP
 def test_a_worker_that_stays_silent_is_a_reason_to_restart_the_server(serve, health):
     with serve() as server:
         stopped = pid_of(server)
@@ -161,6 +179,7 @@ def test_a_worker_that_stays_silent_is_a_reason_to_restart_the_server(serve, hea
         until(lambda: says(health, "/livez"), (200, "live\n"))
 
 
+@ONE_LOOP
 def test_a_worker_that_dies_is_counted_and_what_it_did_stays_so(serve, health):
     with serve() as server:
         for _ in range(3):
@@ -172,6 +191,7 @@ def test_a_worker_that_dies_is_counted_and_what_it_did_stays_so(serve, health):
         assert value(health, "nonecorn_requests_total", **{"class": "2xx"}) >= before == 3
 
 
+@ONE_LOOP
 def test_the_delay_is_the_whole_servers(serve, health):
     with serve("--drain-delay", "1m") as server:
         with connect(server.address, 20) as early:
@@ -192,6 +212,7 @@ def test_the_delay_is_the_whole_servers(serve, health):
         assert server.wait(20) == 0
 
 
+@ONE_LOOP
 def test_the_delay_passes_and_an_application_bound_to_a_file_is_there_till_then(
     serve, health, tmp_path
 ):
@@ -207,7 +228,7 @@ def test_the_delay_passes_and_an_application_bound_to_a_file_is_there_till_then(
 
 
 class Asker(threading.Thread):
-    """Asks again and again, and keeps every answer."""
+    """Asks again and again, a little time apart, and keeps every answer."""
 
     def __init__(self, address):
         super().__init__(daemon=True)
@@ -217,7 +238,7 @@ class Asker(threading.Thread):
         self.start()
 
     def run(self):
-        while not self._over.is_set():
+        while not self._over.wait(0.01):
             try:
                 self.answers.append(says(self._address))
             except Exception as error:
@@ -229,6 +250,7 @@ class Asker(threading.Thread):
         return self.answers
 
 
+@ONE_LOOP
 def test_a_reload_is_not_noticed(serve, health):
     with serve() as server:
         for _ in range(3):
@@ -243,6 +265,7 @@ def test_a_reload_is_not_noticed(serve, health):
         assert value(health, "nonecorn_worker_restarts_total") == 0
 
 
+@ONE_LOOP
 def test_an_upgrade_is_not_noticed(serve, health, tmp_path):
     pid_file = tmp_path / "pid"
     with serve("--pid", str(pid_file)) as server:
@@ -260,11 +283,11 @@ def test_an_upgrade_is_not_noticed(serve, health, tmp_path):
             until(lambda: Path(health).exists(), False)
 
 
-def test_idle_connections_keep_nobody_out(serve, health):
-    with serve(), contextlib.ExitStack() as stack:
+def test_idle_connections_keep_nobody_out(answering):
+    with contextlib.ExitStack() as stack:
         for _ in range(80):
-            stack.enter_context(connect(health)).sendall(b"GET /")
-        assert says(health) == (200, "ready\n")
+            stack.enter_context(connect(answering)).sendall(b"GET /")
+        assert says(answering) == (200, "ready\n")
 
 
 @pytest.mark.parametrize(
@@ -276,17 +299,15 @@ def test_idle_connections_keep_nobody_out(serve, health):
         (b"x" * 100_000, 431),
     ],
 )
-def test_what_is_wrong_is_told(serve, health, data, status):
-    with serve(workers=1):
-        answer = raw_exchange(health, data, half_close=True)
-        [response] = read_responses(answer.data)
-        assert response.status == status
+def test_what_is_wrong_is_told(answering, data, status):
+    answer = raw_exchange(answering, data, half_close=True)
+    [response] = read_responses(answer.data)
+    assert response.status == status
 
 
-def test_a_client_that_has_ended_its_direction_gets_its_answer(serve, health):
-    with serve(workers=1):
-        for target in ("/livez", "/readyz?verbose", "/metrics"):
-            head = get(target)
-            answer = raw_exchange(health, [head[:5], head[5:]], half_close=True)
-            assert read_responses(answer.data)[0].status == 200
-        assert ask(health, "/livez", "HEAD").status == 200
+def test_a_client_that_has_ended_its_direction_gets_its_answer(answering):
+    for target in ("/livez", "/readyz?verbose", "/metrics"):
+        head = get(target)
+        answer = raw_exchange(answering, [head[:5], head[5:]], half_close=True)
+        assert read_responses(answer.data)[0].status == 200
+    assert ask(answering, "/livez", "HEAD").status == 200

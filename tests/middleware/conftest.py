@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
+import ssl
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from nonecorn.testing import ServeProcess
+from tests.e2e.forked import ForkedServe
 
 SITES = Path(__file__).parent / "sites"
 WORKERS = ["asyncio", "uvloop", "trio"]
+
+CLEAR = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For clients that have no use for one: by default each reads every authority there is."""
+get = functools.partial(httpx.get, verify=CLEAR)
 
 Serve = Callable[..., AbstractContextManager[ServeProcess]]
 
@@ -45,7 +53,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Serve:
         file = tmp_path_factory.mktemp("site") / "site.toml"
         file.write_text(toml if "bind =" in toml else f'bind = "127.0.0.1:0"\n{toml}')
         arguments = ["-c", str(file), "-k", worker, "--app-dir", str(SITES), *args]
-        with ServeProcess(app, arguments, cwd=SITES) as server:
+        with ForkedServe(app, arguments, cwd=SITES) as server:
             yield server
         assert server.exit_code == code, server.errors
         assert server.errors.count("Traceback") == tracebacks, server.errors

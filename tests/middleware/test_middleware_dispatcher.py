@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
-import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from nonecorn.testing import ServeExitedError
-from tests.middleware.conftest import SITES
+from tests.e2e import forked
+from tests.middleware.conftest import SITES, get
 
 MOUNTS = """
 [[middleware]]
@@ -52,14 +50,14 @@ def server(serve, worker):
 )
 def test_each_answers_in_its_place(server, path, host, name, root):
     headers = {} if host is None else {"host": host}
-    found = httpx.get(f"{server.url}{path}", headers=headers).json()
+    found = get(f"{server.url}{path}", headers=headers).json()
     assert (found["name"], found["root_path"], found["raw"]) == (name, root, path)
     assert found["path"] == path.replace("%2F", "/")
     assert found["state"] == (None if name == "without" else {"who": name})
 
 
 def test_a_wsgi_application_may_be_mounted(server):
-    found = httpx.get(f"{server.url}/wsgi/a/b").json()
+    found = get(f"{server.url}/wsgi/a/b").json()
     assert (found["SCRIPT_NAME"], found["PATH_INFO"]) == ("/wsgi", "/a/b")
 
 
@@ -72,7 +70,7 @@ def test_sockets_are_dispatched(server):
 
 def test_lifespans_run_in_order_and_once(serve, worker):
     with serve(worker, MOUNTS, app="plain:site") as server:
-        httpx.get(f"{server.url}/one")
+        get(f"{server.url}/one")
     assert server.output.split("\n")[:-1] == [
         "site startup", "one startup", "two startup", "made startup",
         "made shutdown", "two shutdown", "one shutdown", "site shutdown",
@@ -84,16 +82,17 @@ ALONE = '[[middleware]]\nuse = "dispatcher"\nmounts = [{path = "/one", app = "pl
 
 def test_no_further_application_is_needed(serve, worker):
     with serve(worker, ALONE, "--lifespan", "on") as server:
-        assert httpx.get(f"{server.url}/one").json()["state"] == {"who": "one"}
-        assert httpx.get(f"{server.url}/two").status_code == 404
+        assert get(f"{server.url}/one").json()["state"] == {"who": "one"}
+        assert get(f"{server.url}/two").status_code == 404
         with pytest.raises(InvalidStatus) as caught, connect(f"ws{server.url[4:]}/two"):
             pass
         assert caught.value.response.status_code == 404
 
 
-def test_workers_each_have_their_own(serve, worker):
-    with serve(worker, ALONE, "--workers", "2") as server:
-        assert httpx.get(f"{server.url}/one").json()["name"] == "one"
+def test_workers_each_have_their_own(serve):
+    """On one loop: what differs is that there are two processes, each as the one above."""
+    with serve("asyncio", ALONE, "--workers", "2") as server:
+        assert get(f"{server.url}/one").json()["name"] == "one"
     assert server.output.count("one startup") == server.output.count("one shutdown") == 2
 
 
@@ -113,7 +112,7 @@ def test_one_that_fails_to_start_ends_the_start(serve, worker):
 def test_one_that_raises_at_its_end_lets_the_others_end(serve, worker):
     file = mounts("one", "crashing", "two")
     with serve(worker, file, tracebacks=1) as server:
-        assert httpx.get(f"{server.url}/two").json()["state"] == {"who": "two"}
+        assert get(f"{server.url}/two").json()["state"] == {"who": "two"}
     assert server.output.split("\n")[-4:-1] == ["two shutdown", "crashing shutdown", "one shutdown"]
     assert "/crashing: the application raised during lifespan shutdown" in server.errors
     assert "RuntimeError: cannot close" in server.errors
@@ -122,18 +121,10 @@ def test_one_that_raises_at_its_end_lets_the_others_end(serve, worker):
 # Mistakes
 
 
-def run(*args, toml=None, tmp_path=None):
-    if toml is not None:
-        (tmp_path / "site.toml").write_text(toml)
-        args = (*args, "-c", str(tmp_path / "site.toml"))
-    return subprocess.run(
-        [sys.executable, "-m", "nonecorn", *args, "--app-dir", str(SITES)],
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-        cwd=tmp_path,
-    )
+def run(*args, toml, tmp_path):
+    (tmp_path / "site.toml").write_text(toml)
+    configured = ("-c", str(tmp_path / "site.toml"), "--app-dir", str(SITES))
+    return forked.run(*args, *configured, cwd=tmp_path)
 
 
 def entry(options, use="dispatcher"):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
-import httpx
 import pytest
 from websockets.sync.client import connect
+
+from tests.middleware.conftest import get
 
 ASGI = {
     "starlette": "frameworks:starlette",
@@ -35,7 +36,7 @@ def test_a_framework_finds_its_place(server, worker, name):
         pytest.skip(f"{name} runs on asyncio only")
     prefix = f"/apps/{name}"
     url = f"{server.url}{prefix}/hello/ab?x=1"
-    response = httpx.get(url)
+    response = get(url)
     assert response.status_code == 200, response.text
     found = response.json()
     assert found["url"] == url
@@ -43,25 +44,25 @@ def test_a_framework_finds_its_place(server, worker, name):
     assert found.get("page", f"{server.url}{prefix}/hello/you") == f"{server.url}{prefix}/hello/you"
     # What a framework calls its own page leads back to it.
     if "page" in found:
-        assert httpx.get(found["page"]).json()["root"] == prefix
+        assert get(found["page"]).json()["root"] == prefix
 
 
 @pytest.mark.parametrize("name", ["starlette", "fastapi"])
 def test_a_framework_has_the_state_of_its_own_lifespan(server, name):
-    found = httpx.get(f"{server.url}/apps/{name}/hello/x").json()
+    found = get(f"{server.url}/apps/{name}/hello/x").json()
     assert found["db"].lower() == name
 
 
 def test_routers_within_go_on_below(server):
-    found = httpx.get(f"{server.url}/apps/starlette/inner/deep").json()
+    found = get(f"{server.url}/apps/starlette/inner/deep").json()
     page = f"{server.url}/apps/starlette/inner/deep"
     assert found == {"page": page, "root": "/apps/starlette/inner"}
 
 
 def test_documentation_knows_its_prefix(server):
-    page = httpx.get(f"{server.url}/apps/fastapi/docs")
+    page = get(f"{server.url}/apps/fastapi/docs")
     assert "/apps/fastapi/openapi.json" in page.text
-    schema = httpx.get(f"{server.url}/apps/fastapi/openapi.json").json()
+    schema = get(f"{server.url}/apps/fastapi/openapi.json").json()
     assert schema["servers"] == [{"url": "/apps/fastapi"}]
 
 
@@ -72,5 +73,5 @@ def test_sockets_find_their_place(server):
 
 
 def test_everything_else_is_not_found(server):
-    response = httpx.get(f"{server.url}/apps/nobody")
+    response = get(f"{server.url}/apps/nobody")
     assert (response.status_code, response.text) == (404, "Not Found")

@@ -12,6 +12,7 @@ from websockets.sync.client import connect
 
 from nonecorn.testing import raw_exchange, read_responses
 from nonecorn.testing.wire import connect as connect_raw
+from tests.middleware.conftest import CLEAR, get
 
 FIX = '[[middleware]]\nuse = "proxy_fix"\ntrusted = ["127.0.0.1"]\n'
 REDIRECT = '[[middleware]]\nuse = "https_redirect"\nhosts = ["127.0.0.1", "shop.example"]\n'
@@ -26,7 +27,7 @@ def server(serve, worker):
 
 
 def test_application_and_log_see_the_client(server):
-    found = httpx.get(f"{server.url}/seen", headers=FORWARDED).json()
+    found = get(f"{server.url}/seen", headers=FORWARDED).json()
     assert (found["client"], found["scheme"]) == (["192.0.2.7", 0], "https")
     assert server.wait_for_line("/seen") == "log 192.0.2.7 https 200 /seen\n"
 
@@ -40,14 +41,14 @@ def test_of_sockets_too(server):
 
 
 def test_without_the_header_all_is_as_it_was(server):
-    found = httpx.get(f"{server.url}/direct").json()
+    found = get(f"{server.url}/direct").json()
     assert (found["client"][0], found["scheme"]) == ("127.0.0.1", "http")
     assert server.wait_for_line("/direct") == "log 127.0.0.1 http 200 /direct\n"
 
 
 def test_requests_share_no_correction(server):
     """On one connection, one after the other."""
-    with httpx.Client(base_url=server.url) as client:
+    with httpx.Client(base_url=server.url, verify=CLEAR) as client:
         for address in ("192.0.2.1", None, "192.0.2.2"):
             headers = {} if address is None else {"x-forwarded-for": address}
             found = client.get("/next", headers=headers).json()
@@ -57,7 +58,7 @@ def test_requests_share_no_correction(server):
 def test_others_are_not_believed_and_their_headers_are_gone(serve, worker):
     fix = FIX.replace("127.0.0.1", "192.0.2.0/24")
     with serve(worker, LOG + fix, app="plain:site") as server:
-        found = httpx.get(f"{server.url}/x", headers=FORWARDED).json()
+        found = get(f"{server.url}/x", headers=FORWARDED).json()
         assert (found["client"][0], found["scheme"]) == ("127.0.0.1", "http")
         assert not [name for name, _ in found["headers"] if name.startswith("x-forwarded")]
         assert server.wait_for_line("/x") == "log 127.0.0.1 http 200 /x\n"
@@ -65,7 +66,7 @@ def test_others_are_not_believed_and_their_headers_are_gone(serve, worker):
 
 def test_nothing_is_believed_where_nothing_is_configured(serve, worker):
     with serve(worker, LOG, app="plain:site") as server:
-        found = httpx.get(f"{server.url}/x", headers=FORWARDED).json()
+        found = get(f"{server.url}/x", headers=FORWARDED).json()
         assert (found["client"][0], found["scheme"]) == ("127.0.0.1", "http")
         assert ["x-forwarded-for", "192.0.2.7"] in found["headers"]
 
@@ -75,18 +76,21 @@ def test_a_unix_socket_is_believed_where_that_is_said(serve, worker, tmp_path):
     fix = FIX.replace("127.0.0.1", "unix")
     toml = f'{bind}{LOG}{fix}mode = "modern"\n'
     with serve(worker, toml, app="plain:site"):
-        with httpx.Client(transport=httpx.HTTPTransport(uds=f"{tmp_path}/s")) as client:
+        with httpx.Client(
+            transport=httpx.HTTPTransport(uds=f"{tmp_path}/s", verify=CLEAR)
+        ) as client:
             forwarded = {"forwarded": 'for="[2001:db8::7]:99";proto=https'}
             found = client.get("http://test/x", headers=forwarded).json()
         assert (found["client"], found["scheme"]) == (["2001:db8::7", 99], "https")
 
 
-def test_a_prefix_that_a_proxy_takes_off_is_where_mounts_are(serve, worker):
+def test_a_prefix_that_a_proxy_takes_off_is_where_mounts_are(serve):
+    """On one loop: it is about what a scope says."""
     fix = f'{FIX}fields = ["host", "prefix"]\n'
     mounts = 'mounts = [{path = "/st", app = "frameworks:starlette"}]\n'
-    with serve(worker, f'{fix}[[middleware]]\nuse = "dispatcher"\n{mounts}') as server:
+    with serve("asyncio", f'{fix}[[middleware]]\nuse = "dispatcher"\n{mounts}') as server:
         headers = {"x-forwarded-host": "shop.example", "x-forwarded-prefix": "/pre"}
-        found = httpx.get(f"{server.url}/st/hello/x", headers=headers).json()
+        found = get(f"{server.url}/st/hello/x", headers=headers).json()
     assert found["root"] == "/pre/st"
     assert found["url"] == "http://shop.example/pre/st/hello/x"
     assert found["page"] == "http://shop.example/pre/st/hello/you"
@@ -98,18 +102,18 @@ def test_a_prefix_that_a_proxy_takes_off_is_where_mounts_are(serve, worker):
 def test_layers_act_in_the_order_configured(serve, worker):
     """One that knows of TLS from a proxy has to hear of it first."""
     with serve(worker, FIX + REDIRECT, app="plain:site") as server:
-        assert httpx.get(server.url, headers=FORWARDED).status_code == 200
-        assert httpx.get(server.url).status_code == 307
+        assert get(server.url, headers=FORWARDED).status_code == 200
+        assert get(server.url).status_code == 307
     with serve(worker, REDIRECT + FIX, app="plain:site") as server:
-        assert httpx.get(server.url, headers=FORWARDED).status_code == 307
+        assert get(server.url, headers=FORWARDED).status_code == 307
 
 
 def test_flags_may_have_options(serve, worker):
     flags = ['{use = "proxy_fix", trusted = ["127.0.0.1"]}', '{use="https_redirect",hosts=["*"]}']
     args = [word for flag in flags for word in ("--middleware", flag)]
     with serve(worker, "", *args, app="plain:site") as server:
-        assert httpx.get(server.url, headers=FORWARDED).json()["client"] == ["192.0.2.7", 0]
-        assert httpx.get(server.url).status_code == 307
+        assert get(server.url, headers=FORWARDED).json()["client"] == ["192.0.2.7", 0]
+        assert get(server.url).status_code == 307
 
 
 # Redirects
@@ -192,7 +196,7 @@ def test_a_target_leads_nowhere_else(shop, target, host, answer):
 
 def test_certificate_authorities_are_let_in(shop):
     url = f"http://127.0.0.1:{shop.clear}/.well-known/acme-challenge/token"
-    response = httpx.get(url)
+    response = get(url)
     assert response.status_code == 200
     assert "strict-transport-security" not in response.headers
 

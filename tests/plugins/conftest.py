@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e import forked
+
 HEAD = "from nonecorn.spi import *\n\nPLUGIN_API = 1\n\n"
 
 
@@ -88,19 +90,8 @@ class Site:
         Returns:
             What it printed.
         """
-        return self._run([sys.executable, "-W", "error", "-c", textwrap.dedent(code)], *more)[1]
-
-    def nonecorn(self, *arguments: str) -> tuple[int, str, str]:
-        """Run the command.
-
-        Returns:
-            Exit code, standard output, standard error.
-        """
-        return self._run([sys.executable, "-m", "nonecorn", *arguments], check=False)
-
-    def _run(self, command: list[str], *more: Path, check: bool = True) -> tuple[int, str, str]:
         done = subprocess.run(
-            command,
+            [sys.executable, "-W", "error", "-c", textwrap.dedent(code)],
             env=self.environment(*more),
             cwd=self.path,
             capture_output=True,
@@ -108,8 +99,16 @@ class Site:
             timeout=50,
             check=False,
         )
-        if check:
-            assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def nonecorn(self, *arguments: str) -> tuple[int, str, str]:
+        """Run the command.
+
+        Returns:
+            Exit code, standard output, standard error.
+        """
+        done = forked.run(*arguments, cwd=self.path, env=self.environment())
         return done.returncode, done.stdout, done.stderr
 
 

@@ -51,11 +51,15 @@ def haproxy(path, listeners):
             process.stderr.read()
 
 
-@pytest.fixture(params=["asyncio", "trio"])
-def server(request, tmp_path):
-    (tmp_path / "app.py").write_text(APP)
-    args = ("-k", request.param, "--lifespan", "off", "--proxy-protocol", "required")
-    with ServeProcess("app:app", args, cwd=tmp_path) as running:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """On one worker: what HAProxy sends is read alike on all, as `test_proxy_protocol_sockets`
+    shows of such headers.
+    """
+    path = tmp_path_factory.mktemp("served")
+    (path / "app.py").write_text(APP)
+    args = ("--lifespan", "off", "--proxy-protocol", "required")
+    with ServeProcess("app:app", args, cwd=path) as running:
         yield running
     assert running.exit_code == 0
 

@@ -1,4 +1,4 @@
-"""Clients that ask without a pause, over connections that they keep, and note what is lost."""
+"""Clients that ask all the time, over connections that they keep, and note what is lost."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from nonecorn.testing.wire import connect
 from tests.e2e.raw import responses
 
 PATIENCE = 40.0
+PAUSE = 0.02
+"""Seconds between an answer and the next request: clients that never rest take the processor from
+those that they wait for."""
 
 
 class Load:
@@ -28,13 +31,13 @@ class Load:
         self._address = address
         self._requests = requests
         self._changed = threading.Condition()
-        self._over = False
+        self._over = threading.Event()
         self._threads = [threading.Thread(target=self._client, daemon=True) for _ in range(clients)]
 
     def _client(self):
         sock = None
         count = 0
-        while not self._over and not self.lost:
+        while not self._over.wait(PAUSE) and not self.lost:
             method, data, wanted = self._requests[count % len(self._requests)]
             count += 1
             try:
@@ -73,7 +76,7 @@ class Load:
         return self
 
     def __exit__(self, *_):
-        self._over = True
+        self._over.set()
         deadline = time.monotonic() + PATIENCE
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))

@@ -1,7 +1,6 @@
 """HAProxy in front, by the recipes."""
 
 import json
-from contextlib import contextmanager
 
 import pytest
 from websockets.sync.client import connect as websocket
@@ -29,16 +28,12 @@ def in_front(path, backends, name="haproxy.cfg", port=8000, listen="bind :80"):
     return haproxy(path, name, listen, changes)
 
 
-@contextmanager
-def client(path):
-    """A connection to the proxy, with two servers behind it."""
-    with (
-        Backend() as one,
-        Backend() as two,
-        in_front(path, [one, two]) as address,
-        connect(address, 20) as sock,
-    ):
-        yield sock
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """Of HAProxy with two servers behind it, which the tests leave as they were."""
+    path = tmp_path_factory.mktemp("haproxy")
+    with Backend() as one, Backend() as two, in_front(path, [one, two]) as address:
+        yield address
 
 
 @pytest.mark.slow
@@ -57,26 +52,25 @@ def test_a_rolling_restart_loses_no_request_of_any_kind(tmp_path, workers):
         assert load.lost == []
 
 
-def test_the_application_hears_who_asked_for_what(tmp_path):
+def test_the_application_hears_who_asked_for_what(address):
     forged = get("/", "x-forwarded-for: 6.6.6.6", "x-forwarded-proto: gopher")
-    with client(tmp_path) as sock:
+    with connect(address, 20) as sock:
         value = json.loads(ask(sock, forged).body)
     assert value["headers"]["x-forwarded-for"] == "127.0.0.1"
     assert value["headers"]["x-forwarded-proto"] == "http"
 
 
-def test_events_arrive_as_they_are_sent_and_websockets_go_through(tmp_path):
-    with Backend() as one, Backend() as two, in_front(tmp_path, [one, two]) as address:
-        with connect(address, 20) as sock:
-            sock.sendall(get("/events"))
-            data = b""
-            while b"data: one\n\n" not in data:
-                piece = sock.recv(65536)
-                assert piece, data
-                data += piece
-        with websocket(f"ws://127.0.0.1:{address[1]}/ws", open_timeout=20) as sock:
-            sock.send("hello")
-            assert sock.recv(20).endswith(" hello")
+def test_events_arrive_as_they_are_sent_and_websockets_go_through(address):
+    with connect(address, 20) as sock:
+        sock.sendall(get("/events"))
+        data = b""
+        while b"data: one\n\n" not in data:
+            piece = sock.recv(65536)
+            assert piece, data
+            data += piece
+    with websocket(f"ws://127.0.0.1:{address[1]}/ws", open_timeout=20) as sock:
+        sock.send("hello")
+        assert sock.recv(20).endswith(" hello")
 
 
 def test_tcp_with_the_proxy_protocol_in_front_of_tls(tmp_path, certificate):

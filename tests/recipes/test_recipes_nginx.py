@@ -1,7 +1,6 @@
 """nginx in front, by the recipes."""
 
 import json
-from contextlib import contextmanager
 
 import pytest
 from websockets.sync.client import connect as websocket
@@ -25,15 +24,18 @@ def in_front(path, backends):
     return nginx(path, "nginx.conf", "listen 80;", changes)
 
 
-@contextmanager
-def client(path):
-    """A connection to the proxy, with two servers behind it."""
-    with (
-        Backend() as one,
-        Backend() as two,
-        in_front(path, [one, two]) as address,
-        connect(address, 20) as sock,
-    ):
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """Of nginx with two servers behind it, which the tests leave as they were."""
+    path = tmp_path_factory.mktemp("nginx")
+    with Backend() as one, Backend() as two, in_front(path, [one, two]) as address:
+        yield address
+
+
+@pytest.fixture
+def sock(address):
+    """A connection to it."""
+    with connect(address, 20) as sock:
         yield sock
 
 
@@ -51,19 +53,17 @@ def test_a_rolling_restart_loses_no_request(tmp_path):
 
 
 @needs_nginx
-def test_connections_to_the_server_are_kept(tmp_path):
-    with Backend() as one, Backend() as two, in_front(tmp_path, [one, two]) as address:
-        with connect(address, 20) as sock:
-            ports = {tuple(json.loads(ask(sock, GET).body)["client"]) for _ in range(20)}
-        # nginx keeps one to each, for whichever it asks.
-        assert len(ports) == 2
+def test_connections_to_the_server_are_kept(sock):
+    ports = {tuple(json.loads(ask(sock, GET).body)["client"]) for _ in range(20)}
+    # nginx keeps one to each, for whichever it asks.
+    assert len(ports) == 2
 
 
 @needs_nginx
-def test_the_application_hears_who_asked_for_what(tmp_path):
-    forged = get("/", "x-forwarded-for: 6.6.6.6", "x-forwarded-proto: gopher")
-    with client(tmp_path) as sock:
-        value = json.loads(ask(sock, forged).body)
+def test_the_application_hears_who_asked_for_what(sock):
+    value = json.loads(
+        ask(sock, get("/", "x-forwarded-for: 6.6.6.6", "x-forwarded-proto: gopher")).body
+    )
     assert value["headers"]["host"] == "test"
     assert value["headers"]["x-forwarded-for"] == "127.0.0.1"
     assert value["headers"]["x-forwarded-proto"] == "http"
@@ -73,22 +73,20 @@ def test_the_application_hears_who_asked_for_what(tmp_path):
 
 
 @needs_nginx
-def test_a_body_goes_through(tmp_path):
-    with client(tmp_path) as sock:
-        sock.sendall(POST)
-        assert json.loads(responses(sock)[0].body)["body"] == "hello"
+def test_a_body_goes_through(sock):
+    sock.sendall(POST)
+    assert json.loads(responses(sock)[0].body)["body"] == "hello"
 
 
 @needs_nginx
-def test_events_arrive_as_they_are_sent(tmp_path):
-    with client(tmp_path) as sock:
-        sock.sendall(get("/events"))
-        data = b""
-        while b"data: one\n\n" not in data:
-            piece = sock.recv(65536)
-            assert piece, data
-            data += piece
-        assert b"text/event-stream" in data
+def test_events_arrive_as_they_are_sent(sock):
+    sock.sendall(get("/events"))
+    data = b""
+    while b"data: one\n\n" not in data:
+        piece = sock.recv(65536)
+        assert piece, data
+        data += piece
+    assert b"text/event-stream" in data
 
 
 @needs_nginx

@@ -15,6 +15,14 @@ from nonecorn.testing.wire import connect
 from tests.e2e.raw import PATIENCE, ask, get
 
 WORKERS = ["asyncio", "uvloop", "trio"]
+WATCHED = [
+    ("asyncio", "watchfiles"),
+    ("uvloop", "watchfiles"),
+    ("trio", "watchfiles"),
+    ("asyncio", "polling"),
+]
+"""Kinds of workers and watchers. These are the supervisor's, which has no event loop: which kind of
+worker it starts makes no difference to them."""
 
 APP = '''
 """Says which version it is, and what it is asked."""
@@ -163,8 +171,19 @@ def reloading(tmp_path: Path, write) -> Callable[..., object]:
     return _reloading
 
 
+@pytest.fixture(params=WATCHED, ids="-".join)
+def watched(request: pytest.FixtureRequest) -> tuple[str, str]:
+    worker, watcher = request.param
+    return on_this_system(worker), watcher
+
+
 @pytest.fixture(params=WORKERS)
 def worker(request: pytest.FixtureRequest) -> str:
-    if request.param == "uvloop" and sys.platform == "win32":
+    return on_this_system(request.param)
+
+
+def on_this_system(worker: str) -> str:
+    """This kind of worker, where it runs."""
+    if worker == "uvloop" and sys.platform == "win32":
         pytest.skip("uvloop does not run on Windows")
-    return request.param
+    return worker

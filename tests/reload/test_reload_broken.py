@@ -18,8 +18,11 @@ def assert_only_its_own_frames(errors: str) -> None:
     assert not ours, errors
 
 
-def test_a_syntax_error_and_its_repair(reloading, worker):
-    with reloading("-k", worker, broken=True) as server:
+def test_a_syntax_error_and_its_repair(reloading):
+    """What fails before there is an event loop; `test_a_failure_at_lifespan_startup` is about what
+    fails within, on each.
+    """
+    with reloading(broken=True) as server:
         server.write("app.py", SYNTAX)
         server.wait_for_line(WAITING)
         response = server.get()
@@ -27,33 +30,17 @@ def test_a_syntax_error_and_its_repair(reloading, worker):
         assert b"SyntaxError" in response.body
         assert response.values(b"retry-after") == [b"1"]
         assert response.values(b"cache-control") == [b"no-store"]
+
+        # A WebSocket is refused.
+        with ws.RawClient(server.address, ws.request("/")) as client:
+            assert client.head().status == 503
+
         assert server.exit_code is None
         server.edit("app.py", app(2))
         assert server.text() == "2"
         assert server.errors.count("def broken(:") == 1
         assert server.errors.count(WAITING) == 1
         assert_only_its_own_frames(server.errors)
-
-
-def test_a_browser_gets_a_page_that_asks_again(reloading):
-    with reloading(broken=True) as server:
-        server.write("app.py", "raise ValueError('<b>&')")
-        server.wait_for_line(WAITING)
-        response = server.get("/", "accept: text/html,*/*")
-        assert response.status == 503
-        assert response.values(b"content-type") == [b"text/html; charset=utf-8"]
-        assert b'http-equiv="refresh"' in response.body
-        assert b"&lt;b&gt;&amp;" in response.body
-        plain = server.get("/", "accept: */*")
-        assert plain.values(b"content-type") == [b"text/plain; charset=utf-8"]
-
-
-def test_a_websocket_is_refused_with_503(reloading):
-    with reloading(broken=True) as server:
-        server.write("app.py", SYNTAX)
-        server.wait_for_line(WAITING)
-        with ws.RawClient(server.address, ws.request("/")) as client:
-            assert client.head().status == 503
 
 
 def test_broken_from_the_start(reloading, write):
@@ -72,10 +59,10 @@ def test_an_application_that_is_not_there_yet(reloading):
         assert server.text() == "3"
 
 
-def test_an_error_in_a_module_that_it_imports(reloading):
+def test_an_error_in_a_module_that_it_imports(reloading, write):
+    write("prices.py", "PRICE = 1\n")
+    write("app.py", app() + "\nimport prices\n")
     with reloading(broken=True) as server:
-        server.edit("prices.py", "PRICE = 1\n")
-        server.edit("app.py", app() + "\nimport prices\n")
         server.write("prices.py", "PRICE = 1 / 0\n")
         server.wait_for_line(WAITING)
         assert "ZeroDivisionError" in server.get().body.decode()
@@ -86,33 +73,7 @@ def test_an_error_in_a_module_that_it_imports(reloading):
         assert server.text() == "1"
 
 
-def test_a_deleted_file(reloading, tmp_path):
-    with reloading(broken=True) as server:
-        (tmp_path / "app.py").unlink()
-        server.wait_for_line("app.py was deleted: restarting")
-        server.wait_for_line(WAITING)
-        assert server.get().status == 503
-        server.edit("app.py", app(2))
-        assert server.text() == "2"
-
-
-def test_an_exit_at_import(reloading):
-    with reloading() as server:
-        server.write("app.py", "import sys; sys.exit('no licence')")
-        server.wait_for_line(WAITING)
-        assert "no licence" in server.get().body.decode()
-        server.edit("app.py", app(2))
-
-
-@pytest.mark.parametrize(
-    "failure",
-    [
-        "raise ValueError('no database')",
-        "await send({'type': 'lifespan.startup.failed', 'message': 'no database'}); return",
-    ],
-    ids=["raised", "said"],
-)
-def test_a_failure_at_lifespan_startup(reloading, write, worker, failure):
+def test_a_failure_at_lifespan_startup(reloading, write, worker):
     lifespan = """
 http = app
 async def app(scope, receive, send):
@@ -122,25 +83,46 @@ async def app(scope, receive, send):
     {then}
 """
     works = "await send({'type': 'lifespan.startup.complete'}); await receive()"
+    raises = "raise ValueError('no database')"
+    says = "await send({'type': 'lifespan.startup.failed', 'message': 'no table'}); return"
     write("app.py", app() + lifespan.format(then=works))
     with reloading("-k", worker, "--lifespan", "on", broken=True) as server:
-        server.write("app.py", app() + lifespan.format(then=failure))
-        server.wait_for_line("no database")
-        server.wait_for_line(WAITING)
-        assert "no database" in server.get().body.decode()
+        for times, (failure, said) in enumerate(((raises, "no database"), (says, "no table")), 1):
+            server.write("app.py", app() + lifespan.format(then=failure))
+            server.wait_for_line(said)
+            server.wait_for_line(WAITING, nth=times)
+            assert said in server.get().body.decode()
         server.edit("app.py", app(2) + lifespan.format(then=works))
         assert server.text() == "2"
-        if "raise" in failure:
-            assert server.errors.count("Traceback") == 1
-            assert_only_its_own_frames(server.errors)
+        assert server.errors.count("Traceback") == 1
+        assert_only_its_own_frames(server.errors)
 
 
-def test_an_application_that_ends_its_process(reloading):
+def test_a_file_that_is_deleted_exits_or_ends_its_process(reloading, tmp_path):
     with reloading() as server:
-        server.write("other.txt", "")
+        (tmp_path / "app.py").unlink()
+        server.wait_for_line("app.py was deleted: restarting")
+        server.wait_for_line(WAITING)
+        assert server.get().status == 503
+
+        server.write("app.py", "import sys; sys.exit('no <licence> & no way')")
+        server.wait_for_line("no <licence> & no way")
+        server.wait_for_line(WAITING, nth=2)
+        plain = server.get("/", "accept: */*")
+        assert plain.values(b"content-type") == [b"text/plain; charset=utf-8"]
+        assert b"no <licence> & no way" in plain.body
+        # A browser gets a page that asks again.
+        page = server.get("/", "accept: text/html,*/*")
+        assert page.status == 503
+        assert page.values(b"content-type") == [b"text/html; charset=utf-8"]
+        assert b'http-equiv="refresh"' in page.body
+        assert b"no &lt;licence&gt; &amp; no way" in page.body
+        server.edit("app.py", app(2))
+        assert server.text() == "2"
+
         with pytest.raises(AssertionError, match="closed within"):
             server.get("/crash")
         server.wait_for_line("the application has ended: exited with 7")
         assert server.get().status == 503
-        server.edit("app.py", app(2))
-        assert server.text() == "2"
+        server.edit("app.py", app(3))
+        assert server.text() == "3"

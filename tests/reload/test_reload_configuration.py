@@ -15,13 +15,22 @@ def configured(tmp_path, *args) -> Reloading:
     return Reloading(tmp_path, *args)
 
 
-def test_the_configuration_file(tmp_path, write):
-    write("nonecorn.toml", 'bind = "127.0.0.1:0"\n')
-    with configured(tmp_path) as server:
+def test_the_configuration_file_and_one_that_cannot_be_used(tmp_path, write):
+    write("nonecorn.toml", "")
+    with configured(tmp_path) as server, socket.create_connection(server.address, 20) as sock:
         assert server.get().values(b"server") == [b"nonecorn"]
-        server.edit("nonecorn.toml", 'bind = "127.0.0.1:0"\nserver_header = false\n')
+        process, port = server.text("/process"), server.port
+        server.write("nonecorn.toml", "no_such_setting = 1\n")
+        assert "nonecorn.toml:1" in server.wait_for_line("no_such_setting")
+        server.wait_for_line("the configuration cannot be used: waiting for a change")
+        assert server.text("/process") == process  # the application goes on
+        server.write("nonecorn.toml", "[")
+        server.wait_for_line("this is no TOML")
+        server.edit("nonecorn.toml", "server_header = false\n")
         server.wait_for_line("nonecorn.toml changed: restarting")
-        assert server.get().values(b"server") == []
+        with connect(("127.0.0.1", port), 20) as other:  # the socket stays
+            assert ask(other, get()).values(b"server") == []
+        assert sock.recv(1) == b""
     assert server.exit_code == 0
 
 
@@ -35,20 +44,6 @@ def test_one_that_exits_ends_nothing(tmp_path, write):
         assert server.get().values(b"server") == []
 
 
-def test_one_that_cannot_be_used_is_refused_and_the_application_goes_on(tmp_path, write):
-    write("nonecorn.toml", "")
-    with configured(tmp_path) as server:
-        process = server.text("/process")
-        server.write("nonecorn.toml", "no_such_setting = 1\n")
-        assert "nonecorn.toml:1" in server.wait_for_line("no_such_setting")
-        server.wait_for_line("the configuration cannot be used: waiting for a change")
-        assert server.text("/process") == process
-        server.write("nonecorn.toml", "[")
-        server.wait_for_line("this is no TOML")
-        server.edit("nonecorn.toml", "server_header = false\n")
-        assert server.get().values(b"server") == []
-
-
 def test_one_that_says_the_same_changes_nothing(tmp_path, write):
     write("nonecorn.toml", "")
     with configured(tmp_path) as server:
@@ -58,14 +53,7 @@ def test_one_that_says_the_same_changes_nothing(tmp_path, write):
         assert server.errors.count(": restarting") == 1
 
 
-def test_other_addresses(tmp_path, write):
-    write("nonecorn.toml", 'bind = ["127.0.0.1:0"]\n')
-    with configured(tmp_path, "--config", "nonecorn.toml") as server:
-        server.edit("nonecorn.toml", 'bind = ["127.0.0.1:0", "127.0.0.2:0"]\n')
-        assert server.text() == "1"
-
-
-def test_an_address_that_is_in_use_changes_nothing(tmp_path, write):
+def test_other_addresses_and_one_that_is_in_use_changes_nothing(tmp_path, write):
     write("nonecorn.toml", 'bind = ["127.0.0.1:0"]\n')
     with (
         configured(tmp_path, "--config", "nonecorn.toml") as server,
@@ -109,23 +97,15 @@ def test_what_is_watched(tmp_path, write):
         server.wait_for_line("page.html changed")
 
 
-def test_the_socket_stays(tmp_path, write):
-    write("nonecorn.toml", "")
-    with configured(tmp_path) as server, socket.create_connection(server.address, 20) as sock:
-        port = server.port
-        server.edit("nonecorn.toml", "server_header = false\n")
-        with connect(("127.0.0.1", port), 20) as other:
-            assert ask(other, get()).status == 200
-        assert sock.recv(1) == b""
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no unix sockets in asyncio")
 def test_a_unix_socket_stays_and_goes_at_the_end(tmp_path, write):
     write("nonecorn.toml", "")
     path = tmp_path / "s"
     with configured(tmp_path, "--bind", f"unix:{path}") as server:
+        server.edit("app.py", app(2))
+        assert server.text() == "2"
         server.edit("nonecorn.toml", "server_header = false\n")
-        assert server.text() == "1"
+        assert server.text() == "2"
         server.interrupt()
         assert server.wait() == 0
     assert not path.exists()

@@ -3,8 +3,6 @@
 import contextlib
 import threading
 
-import pytest
-
 from nonecorn.testing.wire import connect
 from tests.e2e.raw import PATIENCE, ask, get, responses
 from tests.reload.conftest import app
@@ -18,15 +16,29 @@ while not os.path.exists("gate"):
 """
 
 
-@pytest.mark.parametrize("watcher", ["watchfiles", "polling"])
-def test_twenty_quick_changes_lose_no_request(reloading, worker, watcher):
+CHAT = """
+http = app
+async def app(scope, receive, send):
+    if scope["type"] != "websocket":
+        return await http(scope, receive, send)
+    await send({"type": "websocket.accept"})
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
+"""
+PAUSE = 0.004
+"""Seconds between an answer and the client's next request: those of some are always under way, and
+leave the processors to the processes that start meanwhile."""
+
+
+def test_twenty_quick_changes_lose_no_request(reloading, watched):
+    worker, watcher = watched
     last = 21
     answered: list[str] = []
     failures: list[str] = []
     seen = threading.Event()
 
     def client(server) -> None:
-        while not seen.is_set():
+        while not seen.wait(PAUSE):
             try:
                 response = server.get()
                 answered.append(response.body.decode())
@@ -55,8 +67,9 @@ def test_twenty_quick_changes_lose_no_request(reloading, worker, watcher):
     assert versions[0] == 1
 
 
-def test_a_request_waits_while_the_application_starts(reloading, write, worker):
-    with reloading("-k", worker) as server:
+def test_a_request_waits_while_the_application_starts(reloading, write):
+    """In the socket, which the supervisor keeps: no worker is there."""
+    with reloading() as server:
         server.write("app.py", GATED + app(2))
         server.wait_for_line("importing")
         with connect(server.address, PATIENCE) as sock:
@@ -91,62 +104,48 @@ async def app(scope, receive, send):
         assert server.text() == "3"
 
 
-def test_an_idle_connection_ends_and_does_not_hold_up(reloading, worker):
-    with reloading("-k", worker) as server, connect(server.address, PATIENCE) as idle:
+def test_clients_that_stay_are_told_and_do_not_hold_up(reloading, write, worker):
+    """An idle connection, an event stream and a WebSocket."""
+    write("app.py", app() + CHAT)
+    with (
+        reloading("-k", worker) as server,
+        connect(server.address, PATIENCE) as idle,
+        connect(server.address, PATIENCE) as events,
+    ):
         assert ask(idle, get()).status == 200
-        server.edit("app.py", app(2))
-        assert idle.recv(100) == b""
-
-
-def test_an_event_stream_is_told_and_does_not_hold_up(reloading, worker):
-    with reloading("-k", worker) as server, connect(server.address, PATIENCE) as sock:
-        sock.sendall(get("/events"))
+        events.sendall(get("/events"))
         received = b""
         while b"data: 1" not in received:
-            received += sock.recv(4096)
-        server.edit("app.py", app(2))
+            received += events.recv(4096)
+        with ws.RawClient(server.address, ws.request("/")) as chat:
+            chat.opened()
+            server.write("app.py", app(2))
+            found = chat.frame()
+            assert found.opcode == ws.CLOSE
+            assert int.from_bytes(found.payload[:2], "big") in (1001, 1012)
+            chat.send(ws.closing())
+            assert chat.ended()
+        server.restarted()
+        assert idle.recv(100) == b""
         with contextlib.suppress(ConnectionError):
-            while piece := sock.recv(4096):
+            while piece := events.recv(4096):
                 received += piece
         assert b"data: bye" in received
         assert received.endswith(b"0\r\n\r\n")
+        assert server.text() == "2"
+        assert "cut off" not in server.errors
 
 
-def test_a_websocket_is_told_and_does_not_hold_up(reloading, worker):
-    chat = """
-http = app
-async def app(scope, receive, send):
-    if scope["type"] != "websocket":
-        return await http(scope, receive, send)
-    await send({"type": "websocket.accept"})
-    while (await receive())["type"] != "websocket.disconnect":
-        pass
-"""
+def test_what_does_not_end_is_cut_off(reloading, worker):
     with reloading("-k", worker) as server:
-        server.edit("app.py", app(2) + chat)
-        with ws.RawClient(server.address, ws.request("/")) as client:
-            client.opened()
-            server.write("app.py", app(3))
-            found = client.frame()
-            assert found.opcode == ws.CLOSE
-            assert int.from_bytes(found.payload[:2], "big") in (1001, 1012)
-            client.send(ws.closing())
-        server.restarted()
-        assert server.text() == "3"
-
-
-def test_a_request_that_does_not_end_is_cut_off(reloading, worker):
-    with reloading("-k", worker) as server, connect(server.address, PATIENCE) as sock:
-        sock.sendall(get("/never"))
-        server.wait_for_line("never begun")
-        server.edit("app.py", app(2))
-        assert server.text() == "2"
-        assert "cut off" in server.errors
-
-
-def test_an_application_that_blocks_its_event_loop_is_ended(reloading, worker):
-    with reloading("-k", worker) as server, connect(server.address, PATIENCE) as sock:
-        sock.sendall(get("/block"))
-        server.wait_for_line("blocking")
-        server.edit("app.py", app(2))
-        assert server.text() == "2"
+        with connect(server.address, PATIENCE) as sock:
+            sock.sendall(get("/never"))
+            server.wait_for_line("never begun")
+            server.edit("app.py", app(2))
+            assert server.text() == "2"
+            assert "cut off" in server.errors
+        with connect(server.address, PATIENCE) as sock:
+            sock.sendall(get("/block"))  # the whole event loop
+            server.wait_for_line("blocking")
+            server.edit("app.py", app(3))
+            assert server.text() == "3"

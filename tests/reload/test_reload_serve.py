@@ -7,8 +7,8 @@ import pytest
 from tests.reload.conftest import app, runs
 
 
-@pytest.mark.parametrize("watcher", ["watchfiles", "polling"])
-def test_an_edit_is_served(reloading, worker, watcher):
+def test_an_edit_is_served(reloading, watched):
+    worker, watcher = watched
     with reloading("-k", worker, "--reload-watcher", watcher) as server:
         server.wait_for_line(f"watching 1 file in . by {watcher}")
         assert server.text() == "1"
@@ -88,15 +88,6 @@ def test_an_application_behind_a_link(reloading, tmp_path):
         away.write_text(app(2))
         server.restarted()
         assert server.text() == "2"
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no unix sockets in asyncio")
-def test_on_a_unix_socket(reloading, tmp_path):
-    path = tmp_path / "s"
-    with reloading("--bind", f"unix:{path}") as server:
-        server.edit("app.py", app(2))
-        assert server.text() == "2"
-    assert not path.exists()
 
 
 def test_several_workers_are_one(reloading):

@@ -11,6 +11,7 @@ from nonecorn.testing.wire import connect
 from tests.e2e.raw import PATIENCE, ask, get, settled
 from tests.reload.conftest import Reloading, app, runs
 from tests.reload.test_reload_requests import GATED
+from tests.supervisor.waiting import until
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="a POSIX signal")
 NOW = 4.0
@@ -25,10 +26,16 @@ def assert_ends(server: Reloading, *processes: int) -> None:
         assert not runs(process)
 
 
-def test_while_it_serves(reloading, worker):
-    with reloading("-k", worker) as server, connect(server.address, PATIENCE) as idle:
+def test_while_it_serves_and_requests_are_under_way(reloading, worker):
+    with (
+        reloading("-k", worker) as server,
+        connect(server.address, PATIENCE) as idle,
+        connect(server.address, PATIENCE) as sock,
+    ):
         ask(idle, get())
         process = int(server.text("/process"))
+        sock.sendall(get("/never"))
+        server.wait_for_line("never begun")
         server.interrupt()
         assert_ends(server, process)
 
@@ -67,15 +74,6 @@ def test_while_it_is_imported_for_the_first_time(tmp_path):
     assert server.exit_code is not None
 
 
-def test_while_requests_are_under_way(reloading, worker):
-    with reloading("-k", worker) as server, connect(server.address, PATIENCE) as sock:
-        process = int(server.text("/process"))
-        sock.sendall(get("/never"))
-        server.wait_for_line("never begun")
-        server.interrupt()
-        assert_ends(server, process)
-
-
 def test_twice_does_not_wait_for_requests(reloading):
     with reloading() as server, connect(server.address, PATIENCE) as sock:
         sock.sendall(get("/never"))
@@ -104,10 +102,7 @@ def test_a_killed_server_leaves_no_worker(tmp_path):
         process = int(server.text("/process"))
         server.kill()
         server.wait()
-        deadline = time.monotonic() + PATIENCE
-        while runs(process) and time.monotonic() < deadline:
-            pass
-        assert not runs(process)
+        until(lambda: not runs(process), "end of the worker")
 
 
 @posix

@@ -19,6 +19,9 @@ from tests.supervisor.waiting import until
 
 HERE = Path(__file__).parent
 WORKERS = ["asyncio", "uvloop", "trio"]
+FLEET = {"asyncio": 1, "uvloop": 2, "trio": 1}
+"""Workers of each kind, where all three kinds are to show the same. How several are started and
+replaced is settled in the supervisor, which has no event loop: one kind shows it."""
 
 _LISTED = re.compile(r"(?:workers: |serves, processes )([\d, ]+)$")
 
@@ -37,7 +40,13 @@ def worker(request: pytest.FixtureRequest) -> str:
 
 
 class Supervised(ServeProcess):
-    """A server with workers."""
+    """A server with workers.
+
+    Attributes:
+        worker: Their kind, where that matters.
+    """
+
+    worker = ""
 
     @property
     def workers(self) -> list[int]:
@@ -67,6 +76,7 @@ def supervised(
     """A server with workers. It must end by itself, with 0 and without a traceback."""
     arguments = ["-k", worker, "-w", str(workers), "--app-dir", str(HERE), *args]
     with Supervised(app, arguments, cwd=cwd, env=env) as server:
+        server.worker = worker
         yield server
     if clean:
         assert server.exit_code == 0, server.errors

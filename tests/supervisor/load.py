@@ -1,4 +1,4 @@
-"""Clients that ask without pause, and keep account of every request that was not answered.
+"""Clients that ask again and again, and keep account of every request that was not answered.
 
 Half of them keep their connection as long as the server does, half make a new one per request. A
 request that gets no response counts as lost, whatever the reason: there are no retries.
@@ -6,23 +6,24 @@ request that gets no response counts as lost, whatever the reason: there are no 
 
 from __future__ import annotations
 
-import http.client
 import json
 import socket
 import threading
 import time
 
 PATIENCE = 30.0
+PAUSE = 0.004
+"""Seconds that a client takes between an answer and its next request: those of several are always
+under way, and leave the processors to the processes that start meanwhile."""
+REQUEST = b"GET / HTTP/1.1\r\nhost: t\r\n\r\n"
 
 
 class Load:
-    def __init__(self, address, *, kept=2, fresh=2, path="/"):
+    def __init__(self, address, *, kept=2, fresh=2):
         self.address = address
-        self.path = path
         self.lost = []
         self.answers = 0
         self.pids = {}
-        self.versions = {}
         self._changed = threading.Condition()
         self._ended = threading.Event()
         self._counts = [0] * (kept + fresh)
@@ -35,29 +36,32 @@ class Load:
         return f"<Load answers={self.answers} lost={len(self.lost)}>"
 
     def _connect(self):
-        if isinstance(self.address, str):
-            connection = http.client.HTTPConnection("localhost", timeout=PATIENCE)
-            connection.sock = socket.socket(socket.AF_UNIX)
-            connection.sock.settimeout(PATIENCE)
-            connection.sock.connect(self.address)
-        else:
-            connection = http.client.HTTPConnection(*self.address, timeout=PATIENCE)
-            connection.connect()
-        connection.auto_open = 0  # a connection that was lost is not quietly replaced
-        return connection
+        if not isinstance(self.address, str):
+            return socket.create_connection(self.address, PATIENCE)
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(PATIENCE)
+        sock.connect(self.address)
+        return sock
+
+    def _ask(self, sock):
+        """What the application says, and whether the server ends the connection with that."""
+        sock.sendall(REQUEST)
+        data = b""
+        while (end := data.find(b"\r\n\r\n")) < 0 or len(data) < end + 4 + _length(data):
+            piece = sock.recv(65536)
+            assert piece, f"closed within the response: {data!r}"
+            data += piece
+        assert data.startswith(b"HTTP/1.1 200 "), data
+        assert len(data) == end + 4 + _length(data), data
+        return json.loads(data[end:]), b"\r\nconnection: close\r\n" in data
 
     def _run(self, index, keep):
-        connection = None
-        while not self._ended.is_set():
+        sock = None
+        while not self._ended.wait(PAUSE):
             try:
-                if connection is None:
-                    connection = self._connect()
-                connection.request("GET", self.path)
-                response = connection.getresponse()
-                body = response.read()
-                assert response.status == 200, response.status
-                answer = json.loads(body)
-                closing = response.will_close or not keep
+                if sock is None:
+                    sock = self._connect()
+                answer, closing = self._ask(sock)
             except Exception as error:
                 if self._ended.is_set():
                     break
@@ -66,18 +70,17 @@ class Load:
                     self._changed.notify_all()
                 closing, answer = True, None
                 self._ended.wait(0.02)  # where nobody listens, the log would have no end
-            if closing and connection is not None:
-                connection.close()
-                connection = None
+            if sock is not None and (closing or not keep):
+                sock.close()
+                sock = None
             if answer is not None:
                 with self._changed:
                     self.answers += 1
                     self._counts[index] += 1
                     self.pids[answer["pid"]] = self.pids.get(answer["pid"], 0) + 1
-                    self.versions[answer["version"]] = self.answers
                     self._changed.notify_all()
-        if connection is not None:
-            connection.close()
+        if sock is not None:
+            sock.close()
 
     def more(self, count=10):
         """Return when each client has had so many more answers."""
@@ -113,3 +116,8 @@ class Load:
         for thread in self._threads:
             thread.join(PATIENCE)
             assert not thread.is_alive()
+
+
+def _length(data):
+    """Bytes of the body, as the head says."""
+    return int(data.partition(b"\r\ncontent-length: ")[2].partition(b"\r\n")[0])

@@ -13,6 +13,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 HELD = []
+LITTLE = [(b"content-length", b"2")]
 
 
 def say(text):
@@ -24,6 +25,10 @@ async def app(scope, receive, send):
         await lifespan(receive, send)
         return
     path = scope["path"]
+    if path == "/little":  # as little work as can be
+        await send({"type": "http.response.start", "status": 200, "headers": LITTLE})
+        await send({"type": "http.response.body", "body": b"ok"})
+        return
     value = {"pid": os.getpid(), "parent": os.getppid(), "version": os.environ.get("VERSION", "")}
     if path == "/upload":  # answered when the client has sent the whole body
         say(f"upload begun {os.getpid()}")

@@ -6,8 +6,6 @@ import contextlib
 import signal
 from pathlib import Path
 
-import pytest
-
 from nonecorn.testing import ServeProcess
 from tests.supervisor.conftest import HERE, supervised
 from tests.supervisor.waiting import until
@@ -63,20 +61,15 @@ def test_every_worker_writes_to_the_new_files(worker, tmp_path):
     assert "stopping" not in (tmp_path / "error.1").read_text()
 
 
-@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGHUP], ids=lambda each: each.name)
-def test_without_workers_too(worker, number, tmp_path):
+def test_without_workers_too_and_no_program_takes_over(worker, tmp_path):
     path = tmp_path / "access"
     args = ["-k", worker, "--access-log", str(path), "--app-dir", str(HERE)]
     with ServeProcess("supervised:app", args) as server:
-        path.rename(tmp_path / "access.1")
-        server.send_signal(number)
-        server.wait_for_line("log files were opened anew")
-        assert path.exists()
-    assert server.exit_code == 0
-
-
-def test_without_workers_no_program_takes_over_and_none_ends():
-    with ServeProcess("supervised:app", ["--app-dir", str(HERE)]) as server:
+        for times, number in enumerate((signal.SIGUSR1, signal.SIGHUP), 1):
+            path.rename(tmp_path / f"access.{times}")
+            server.send_signal(number)
+            server.wait_for_line("log files were opened anew", nth=times)
+            assert path.exists()
         server.send_signal(signal.SIGUSR2)
         server.wait_for_line("SIGUSR2: without workers no other program can take over")
         assert server.exit_code is None

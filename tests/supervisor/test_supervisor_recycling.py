@@ -26,8 +26,10 @@ def test_workers_are_replaced_after_their_requests_and_none_is_lost(worker):
     assert ": max_requests" in server.errors
 
 
-def test_one_at_a_time():
-    with supervised("asyncio", "--max-worker-lifetime", "0.5") as server:
+@pytest.mark.parametrize("worker", ["trio"])
+def test_workers_are_replaced_after_their_lifetime_one_at_a_time(worker):
+    args = ["--max-worker-lifetime", "0.5", "--max-worker-lifetime-jitter", "0.2"]
+    with supervised(worker, *args) as server, Load(server.address) as load:
         most = 0
 
         def look():
@@ -37,13 +39,6 @@ def test_one_at_a_time():
 
         until(look, "third successor")
         assert most == 3  # two serve, and one is to
-
-
-@pytest.mark.parametrize("worker", ["trio"])
-def test_workers_are_replaced_after_their_lifetime(worker):
-    args = ["--max-worker-lifetime", "0.5", "--max-worker-lifetime-jitter", "0.2"]
-    with supervised(worker, *args) as server, Load(server.address) as load:
-        replaced(server, 2)
         load.more(5)
         assert not load.lost
     assert "it has served for max_worker_lifetime, 500ms" in server.errors
@@ -59,16 +54,6 @@ def test_a_worker_that_has_grown_is_replaced(worker):
         assert "is over max_worker_memory" in line
         until(lambda: server.children() and old not in server.children(), "end of the old one")
         assert server.ask()["pid"] != old
-
-
-def test_without_a_limit_nobody_counts():
-    with supervised() as server:
-        assert "nonecorn.control" in server.ask("/threads")["threads"]
-        before = server.children()
-        with connect(server.address, 20) as sock:
-            for _ in range(100):
-                assert ask(sock, get()).status == 200
-        assert server.children() == before
 
 
 # Without workers ----------------------------------------------------------------------------------

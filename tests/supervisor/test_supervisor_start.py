@@ -17,7 +17,7 @@ from nonecorn.spi import ConfigError
 from nonecorn.testing import ServeExitedError
 from nonecorn.testing.wire import connect
 from tests.e2e.raw import ask, get, responses
-from tests.supervisor.conftest import HERE, Supervised, alive, supervised
+from tests.supervisor.conftest import HERE, WORKERS, Supervised, alive, supervised
 from tests.supervisor.waiting import until
 
 UPLOAD = b"POST /upload HTTP/1.1\r\nhost: t\r\ncontent-length: 4\r\n\r\nab"
@@ -46,64 +46,73 @@ def failing(*args, app="broken:app", **env):
 # Start --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("worker", ["trio"])
-def test_there_is_one_banner_and_it_names_all(worker):
-    with supervised(worker) as server:
-        assert server.errors.count(f"worker {worker}") == 1
-        assert server.errors.count("serving on") == 1
-        assert server.children() == set(server.workers)
-        assert int(re.search(r"process (\d+); press", server.errors)[1]) == server.pid
-        assert {server.ask()["parent"] for _ in range(5)} == {server.pid}
+@pytest.fixture(scope="module", params=WORKERS)
+def standing(request):
+    """A server that each test leaves as it was."""
+    with supervised(request.param) as server:
+        yield server
 
 
-@pytest.mark.parametrize("worker", ["uvloop"])
-def test_all_workers_serve(worker):
-    with supervised(worker) as server:
-        seen = set()
-        until(lambda: seen.add(server.ask()["pid"]) or len(seen) == 2, "answer of both")
-        assert seen == set(server.workers)
+def test_there_is_one_banner_and_it_names_all(standing):
+    assert standing.errors.count(f"worker {standing.worker}") == 1
+    assert standing.errors.count("serving on") == 1
+    assert standing.children() == set(standing.workers)
+    assert int(re.search(r"process (\d+); press", standing.errors)[1]) == standing.pid
+    assert {standing.ask()["parent"] for _ in range(5)} == {standing.pid}
 
 
-def test_a_worker_imports_what_the_plan_names_and_no_more(worker):
-    with supervised(worker) as server:
-        modules = set(server.ask("/modules")["modules"])
+def test_all_workers_serve(standing):
+    seen = set()
+    until(lambda: seen.add(standing.ask()["pid"]) or len(seen) == 2, "answer of both")
+    assert seen == set(standing.workers)
+
+
+def test_a_worker_imports_what_the_plan_names_and_no_more(standing):
+    modules = set(standing.ask("/modules")["modules"])
     assert not modules & {"pluggy", "click", "importlib.metadata", "multiprocessing"}
     assert not {name for name in modules if name.startswith("nonecorn.config.")} - {
         "nonecorn.config.schema"
     }
     others = {"asyncio": "trio", "uvloop": "trio", "trio": "uvloop"}
-    assert others[worker] not in modules
+    assert others[standing.worker] not in modules
 
 
-def test_the_supervisor_has_no_event_loop_and_no_ssl(worker):
-    with supervised(worker) as server:
-        mapped = Path(f"/proc/{server.pid}/maps").read_text()
-        assert "_socket" in mapped or "libpython" in mapped or "python" in mapped
-        for name in ("_ssl", "libssl", "_asyncio", "uvloop", "httptools"):
-            assert name not in mapped, name
+def test_the_supervisor_has_no_event_loop_and_no_ssl(standing):
+    mapped = Path(f"/proc/{standing.pid}/maps").read_text()
+    assert "_socket" in mapped or "libpython" in mapped or "python" in mapped
+    for name in ("_ssl", "libssl", "_asyncio", "uvloop", "httptools"):
+        assert name not in mapped, name
 
 
-@pytest.mark.parametrize("worker", ["uvloop"])
-def test_processes_of_the_application_inherit_no_socket_of_ours(worker):
-    with supervised(worker) as server:
-        assert not [name for name in server.ask("/child")["open"] if "socket" in name]
+def test_processes_of_the_application_inherit_no_socket_of_ours(standing):
+    assert not [name for name in standing.ask("/child")["open"] if "socket" in name]
 
 
-def test_run_takes_workers_and_an_import_string(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(
-        "import nonecorn, sys\n"
-        f"sys.exit(nonecorn.run('supervised:app', workers=2, bind='127.0.0.1:0', "
-        f"app_dir={str(HERE)!r}))\n"
-    )
-    server = Supervised("supervised:app")
-    server.command = [sys.executable, str(script)]
-    with server:
-        assert server.ask()["pid"] in server.workers
-        server.send_signal(signal.SIGHUP)
-        server.wait_for_line("reloaded: generation 2")
-        until(lambda: server.ask()["pid"] in server.workers, "answer of the second")
-    assert server.exit_code == 0
+def test_without_a_limit_nobody_counts(standing):
+    assert "nonecorn.control" in standing.ask("/threads")["threads"]
+    before = standing.children()
+    with connect(standing.address, 20) as sock:
+        for _ in range(100):
+            assert ask(sock, get()).status == 200
+    assert standing.children() == before
+
+
+def test_signals_that_reach_a_worker_by_mistake_do_nothing(standing):
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN):
+        for pid in standing.workers:
+            os.kill(pid, number)
+    assert standing.ask()["pid"] in standing.workers
+    assert standing.children() == set(standing.workers)
+
+
+@pytest.mark.parametrize("standing", ["uvloop"], indirect=True)
+def test_an_address_in_use_exits_3_before_any_worker(standing, tmp_path):
+    (tmp_path / "broken.py").write_text("print('imported', flush=True)\n")
+    bind = "{}:{}".format(*standing.address)
+    code, errors = failing("--app-dir", str(tmp_path), "--bind", bind)
+    assert code == 3
+    assert f"cannot bind {bind}" in errors.splitlines()[-1]
+    assert "nonecorn.supervisor" not in errors
 
 
 async def application(scope, receive, send):
@@ -136,7 +145,7 @@ def test_an_application_that_cannot_be_imported_is_shown_and_exits_3(worker, tmp
 
 @pytest.mark.parametrize("worker", ["trio"])
 def test_a_lifespan_that_fails_exits_3(worker):
-    args = ["-k", worker, "--app-dir", str(HERE)]
+    args = ["-k", worker, "-w", "1", "--app-dir", str(HERE)]
     code, errors = failing(*args, app="supervised:app", FAIL="startup")
     assert code == 3
     assert errors.splitlines()[-1] == (
@@ -154,19 +163,9 @@ def test_a_lifespan_that_fails_exits_3(worker):
 )
 def test_a_worker_that_ends_before_it_is_ready_ends_the_server_with_3(text, said, tmp_path):
     (tmp_path / "broken.py").write_text(text)
-    code, errors = failing("--app-dir", str(tmp_path))
+    code, errors = failing("-w", "1", "--app-dir", str(tmp_path))
     assert code == 3
     assert said in errors.splitlines()[-1]
-
-
-def test_an_address_in_use_exits_3_before_any_worker(tmp_path):
-    with supervised() as server:
-        (tmp_path / "broken.py").write_text("print('imported', flush=True)\n")
-        bind = "{}:{}".format(*server.address)
-        code, errors = failing("--app-dir", str(tmp_path), "--bind", bind)
-        assert code == 3
-        assert f"cannot bind {bind}" in errors.splitlines()[-1]
-        assert "nonecorn.supervisor" not in errors
 
 
 def test_a_wrong_number_of_workers_exits_2():
@@ -185,65 +184,49 @@ def test_a_bad_certificate_is_one_line_and_exits_3(tmp_path):
 # Stop ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda each: each.name)
-def test_a_stop_lets_every_worker_shut_down_and_exits_0(worker, number):
-    with supervised(worker) as server, connect(server.address, 20) as idle:
+def test_a_stop_ends_what_is_idle_finishes_what_is_under_way_and_refuses_who_is_new(worker):
+    with (
+        supervised(worker) as server,
+        connect(server.address, 20) as sock,
+        connect(server.address, 20) as idle,
+    ):
         ask(idle, get())
-        server.send_signal(number)
-        assert idle.recv(1) == b""
-        assert server.wait() == 0
-    assert server.output.count("lifespan shutdown") == 2
-
-
-def test_ctrl_c_in_a_terminal_reaches_the_whole_group_and_stops_gracefully(worker):
-    with supervised(worker) as server, connect(server.address, 20) as sock:
-        sock.sendall(UPLOAD)
-        server.wait_for_line("upload begun")
-        for pid in (server.pid, *server.workers):
-            os.kill(pid, signal.SIGINT)
-        server.wait_for_line("stopping: 1 requests")
-        sock.sendall(b"cd")
-        assert responses(sock)[0].status == 200
-        assert server.wait() == 0
-
-
-def test_systemd_terminates_the_whole_group_and_it_stops_gracefully(worker):
-    with supervised(worker) as server, connect(server.address, 20) as sock:
-        sock.sendall(UPLOAD)
-        server.wait_for_line("upload begun")
-        for pid in (server.pid, *server.workers):
-            os.kill(pid, signal.SIGTERM)
-        server.wait_for_line("stopping: 1 requests")
-        sock.sendall(b"cd")
-        assert responses(sock)[0].status == 200
-        assert server.wait() == 0
-
-
-def test_a_request_under_way_is_finished_while_new_clients_are_refused(worker):
-    with supervised(worker) as server, connect(server.address, 20) as sock:
         sock.sendall(UPLOAD)
         server.wait_for_line("upload begun")
         server.terminate()
         server.wait_for_line("stopping: 1 requests")
+        assert idle.recv(1) == b""
         with pytest.raises(ConnectionRefusedError):
             until(lambda: connect(server.address).close(), "refusal")
         sock.sendall(b"cd")
         [response] = responses(sock)
+        assert response.status == 200
         assert response.values(b"connection") == [b"close"]
+        assert server.wait() == 0
+    assert server.output.count("lifespan shutdown") == 2
+
+
+def stopped_as_a_group(worker, number):
+    """Send it to all processes at once; a request that is under way is finished."""
+    with supervised(worker) as server, connect(server.address, 20) as sock:
+        sock.sendall(UPLOAD)
+        server.wait_for_line("upload begun")
+        for pid in (server.pid, *server.workers):
+            os.kill(pid, number)
+        server.wait_for_line("stopping: 1 requests")
+        sock.sendall(b"cd")
+        assert responses(sock)[0].status == 200
         assert server.wait() == 0
 
 
-def test_a_request_that_does_not_end_is_cut_off_and_the_exit_code_is_1(worker):
-    args = ["--graceful-timeout", "0.2"]
-    with (
-        supervised(worker, *args, clean=False) as server,
-        connect(server.address, 20) as sock,
-    ):
-        sock.sendall(UPLOAD)
-        server.wait_for_line("upload begun")
-        server.terminate()
-        assert server.wait() == 1
-    assert "exited with 1" in server.errors
+# What workers of each kind make of a SIGINT: `test_signals_that_reach_a_worker_by_mistake…`.
+@pytest.mark.parametrize("worker", ["asyncio"])
+def test_ctrl_c_in_a_terminal_reaches_the_whole_group_and_stops_gracefully(worker):
+    stopped_as_a_group(worker, signal.SIGINT)
+
+
+def test_systemd_terminates_the_whole_group_and_it_stops_gracefully(worker):
+    stopped_as_a_group(worker, signal.SIGTERM)
 
 
 @pytest.mark.parametrize("worker", ["uvloop"])

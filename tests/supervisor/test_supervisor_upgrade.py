@@ -10,7 +10,7 @@ import pytest
 
 from nonecorn.testing.wire import connect
 from tests.e2e.raw import responses
-from tests.supervisor.conftest import HERE, Supervised, alive
+from tests.supervisor.conftest import FLEET, HERE, Supervised, alive
 from tests.supervisor.load import Load
 from tests.supervisor.waiting import until
 
@@ -36,14 +36,17 @@ def exits(server):
     return server.exit_code
 
 
-def server_of(worker, *args, app="supervised:app", **env):
-    arguments = ["-k", worker, "-w", "2", "--app-dir", str(HERE), *args]
+def server_of(worker, *args, workers=1, app="supervised:app", **env):
+    arguments = ["-k", worker, "-w", str(workers), "--app-dir", str(HERE), *args]
     return Supervised(app, arguments, env=env)
 
 
 def test_another_program_takes_over_and_no_request_is_lost(worker, tmp_path):
     pid = tmp_path / "pid"
-    with server_of(worker, "--pid", str(pid)) as server, Load(server.address) as load:
+    with (
+        server_of(worker, "--pid", str(pid), workers=FLEET[worker]) as server,
+        Load(server.address) as load,
+    ):
         load.more(5)
         new = upgraded(server)
         try:

@@ -1,14 +1,12 @@
-"""Chromium, headless, with a page of the test's own that it loads from here, in clear: a page of
-this machine is a secure context. The certificate of the server is trusted by its hash, by none of
-the browser's flags.
+"""Chromium with a page of the test's own that it loads from here, in clear: a page of this machine
+is a secure context. The certificate of the server is trusted by its hash, by none of the browser's
+flags.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,9 +16,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tests.h3.clients_chromium import find
-
-PATIENCE = 50
+from tests.e2e.chromium import PATIENCE, Chromium
 
 _PAGE = """<!doctype html><meta charset="utf-8"><title>test</title><script type="module">
 const hash = Uint8Array.from("HASH".match(/../g), (pair) => parseInt(pair, 16));
@@ -62,15 +58,15 @@ class Browser:
     """Runs scripts against a server.
 
     Args:
+        chromium: What runs them.
         url: Of the server, as in `https://127.0.0.1:8000`.
         certificate: The server's.
-        profile: Directory for all that it writes.
     """
 
-    def __init__(self, url: str, certificate: Path, profile: Path) -> None:
+    def __init__(self, chromium: Chromium, url: str, certificate: Path) -> None:
+        self._chromium = chromium
         self._url = url
         self._hash = certificate_hash(certificate)
-        self._profile = profile
 
     def run(self, script: str, *, on_ready: Callable[[], object] | None = None) -> Any:
         """What the body of an async function returns, as JSON has it.
@@ -109,23 +105,11 @@ class Browser:
         pages = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         thread = threading.Thread(target=pages.serve_forever)
         thread.start()
-        flags = [
-            "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--no-proxy-server",
-            "--disable-background-networking", "--disable-component-update",
-            "--disable-dev-shm-usage", "--disable-sync", f"--user-data-dir={self._profile}",
-        ]  # fmt: skip
-        process = subprocess.Popen(
-            [find(), *flags, f"http://127.0.0.1:{pages.server_port}/"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "HOME": str(self._profile)},
-            start_new_session=True,
-        )
         try:
-            assert done.wait(PATIENCE), "the page has not reported"
+            with self._chromium.page() as tab:
+                tab.go(f"http://127.0.0.1:{pages.server_port}/")
+                assert done.wait(PATIENCE), "the page has not reported"
         finally:
-            os.killpg(process.pid, 9)
-            process.wait()
             pages.shutdown()
             thread.join()
             pages.server_close()

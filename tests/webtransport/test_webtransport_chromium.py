@@ -4,14 +4,15 @@ import hashlib
 
 import pytest
 
+from tests.webtransport.browser import Browser
 from tests.webtransport.wtprobe import BLOCK, SIZE
 
 BODY = BLOCK * (SIZE // len(BLOCK))
 
 
 @pytest.fixture
-def browser(server, tmp_path):
-    return server.browser(tmp_path)
+def browser(server, chromium):
+    return Browser(chromium, server.urls[0], server.certificate)
 
 
 def test_streams_and_datagrams(browser):
@@ -53,8 +54,8 @@ const one = async (number) => {
   return text(await all(stream.readable));
 };
 const found = [];
-for (let turn = 0; turn < 10; turn++) {
-  const numbers = [...Array(30).keys()].map((number) => turn * 30 + number);
+for (let turn = 0; turn < 15; turn++) {
+  const numbers = [...Array(20).keys()].map((number) => turn * 20 + number);
   found.push(...await Promise.all(numbers.map(one)));
 }
 return found;
@@ -170,7 +171,7 @@ return {early, size: data.length, digest: await hex(data)};
     }  # fmt: skip
 
 
-def test_a_worker_that_stops(serve, worker, tmp_path):
+def test_a_worker_that_stops(serve, worker, chromium):
     """The session is closed, once its time is over."""
     with serve(worker, "--webtransport-drain-code", "9") as server:
         script = """
@@ -179,6 +180,7 @@ await fetch("/ready");
 const closed = await wt.closed;
 return closed;
 """
-        result = server.browser(tmp_path).run(script, on_ready=server.terminate)
+        browser = Browser(chromium, server.urls[0], server.certificate)
+        result = browser.run(script, on_ready=server.terminate)
         assert result == {"closeCode": 9, "reason": ""}
         server.wait()

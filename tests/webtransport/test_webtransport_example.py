@@ -1,27 +1,18 @@
 """The example, as its README tells to serve it, with aioquic and in Chromium."""
 
-import json
-import os
-import re
-import signal
-import subprocess
 import sys
-from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 from cryptography import x509
-from websockets.sync.client import connect
 
 from nonecorn.testing import ServeProcess
 from nonecorn.testing.address import address_of
+from tests.e2e.chromium import Chromium, trusting
 from tests.h3.clients_aioquic import request
-from tests.h3.clients_chromium import find, fingerprint
+from tests.h3.serving import WORKERS
 from tests.webtransport.browser import certificate_hash
 from tests.webtransport.client import SessionClient
 
-WORKERS = ["asyncio", "uvloop", "trio"]
 ROUND = """
 (async () => {
   const end = Date.now() + 20000;
@@ -39,61 +30,31 @@ ROUND = """
 """
 
 
-def evaluate(url: str, script: str, profile: Path, certificate: Path) -> Any:
-    """What a script returns on a page in Chromium, asked over its debugging port."""
-    flags = [
-        "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--no-proxy-server",
-        "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
-        "--disable-sync", "--remote-debugging-port=0", f"--user-data-dir={profile}",
-        f"--ignore-certificate-errors-spki-list={fingerprint(certificate)}",
-    ]  # fmt: skip
-    process = subprocess.Popen(
-        [find(), *flags, "about:blank"],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "HOME": str(profile)},
-        start_new_session=True,
-    )
-    try:
-        assert process.stderr is not None
-        found = (re.search(r"DevTools listening on ws://([^/]+)/", line) for line in process.stderr)
-        address = next(match[1] for match in found if match)
-        pages = httpx.get(f"http://{address}/json", trust_env=False).json()
-        [page] = [each for each in pages if each["type"] == "page"]
-        with connect(page["webSocketDebuggerUrl"], proxy=None) as socket:
-
-            def ask(number: int, method: str, **fields: Any) -> None:
-                socket.send(json.dumps({"id": number, "method": method, "params": fields}))
-
-            def hear(number: int) -> Any:
-                while (told := json.loads(socket.recv(timeout=40))).get("id") != number:
-                    pass
-                return told
-
-            # Answered when the page has taken the place of the one before.
-            ask(1, "Page.navigate", url=url)
-            hear(1)
-            ask(2, "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
-            answer = hear(2)
-        return answer["result"]["result"].get("value", answer)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        process.stderr.close()
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Where the servers, one after the other, find the certificate that the first has made."""
+    return tmp_path_factory.mktemp("data")
 
 
-@pytest.fixture(params=WORKERS)
-def example(request, tmp_path):
+@pytest.fixture(scope="module", params=WORKERS)
+def example(request, data):
     if request.param == "uvloop" and sys.platform == "win32":
         pytest.skip("uvloop does not run on Windows")
-    environment = {"XDG_DATA_HOME": str(tmp_path / "data")}
     arguments = ["-k", request.param, "-p", "h3", "--dev-tls", "--access-log", "-"]
+    environment = {"XDG_DATA_HOME": str(data)}
     server = ServeProcess("examples/webtransport/app.py", arguments, env=environment)
     with server:
-        server.certificate = tmp_path / "data" / "nonecorn" / "dev-tls" / "server.pem"
+        server.certificate = data / "nonecorn" / "dev-tls" / "server.pem"
         yield server
     assert server.exit_code == 0, server.errors
     assert "Traceback" not in server.errors, server.errors
+
+
+@pytest.fixture(scope="module")
+def browser(example, data, tmp_path_factory):
+    """It has been told to trust the certificate, as a person would tell it."""
+    with Chromium(tmp_path_factory.mktemp("browser"), trusting(example.certificate)) as started:
+        yield started
 
 
 def test_the_page_names_its_certificate_and_pages_of_others_are_refused(example):
@@ -114,8 +75,10 @@ def test_the_page_names_its_certificate_and_pages_of_others_are_refused(example)
         own.close()
 
 
-def test_the_page_in_a_browser(example, tmp_path):
-    said = evaluate(example.urls[0], ROUND, tmp_path / "profile", example.certificate)
+def test_the_page_in_a_browser(example, browser):
+    with browser.page() as page:
+        page.go(example.urls[0])
+        said = page.run(ROUND)
     assert said[0] == "the session is open"
     assert said[4] == "the session is closed (7 enough)"
     assert sorted(said[1:4]) == [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 
 from tests.h2.probe import event
 
@@ -181,7 +182,23 @@ async def tell(scope, receive, send):
     await waits(scope, receive, send)
 
 
+async def process(scope, receive, send):
+    """Which process it is, behind all that ends on a stream or comes by a datagram; and that it is
+    to make an end, by a datagram.
+    """
+    pid = b" %d" % os.getpid()
+    while (message := await receive())["type"] != "webtransport.disconnect":
+        kind = message["type"]
+        if kind == "webtransport.stream.receive":
+            data = message["data"] + pid * message["end_stream"]
+            await send({**message, "type": "webtransport.stream.send", "data": data})
+        elif kind in ("webtransport.datagram.receive", "webtransport.drain"):
+            data = message.get("data", b"drain") + pid
+            await send({"type": "webtransport.datagram.send", "data": data})
+
+
 HANDLERS = {
+    "/process": process,
     "/tell": tell,
     "/echo": echo,
     "/closes": closes,

@@ -12,6 +12,7 @@ import pytest
 
 from nonecorn.testing import ServeProcess, ThreadedServer, serve_in_thread
 from tests.e2e.conftest import ENGINES, WORKERS, options
+from tests.e2e.forked import ForkedServe
 
 HERE = Path(__file__).parent
 
@@ -26,7 +27,7 @@ def probe(
 ) -> Iterator[ServeProcess]:
     """The probe application, served. It must end by itself and without a traceback."""
     arguments = ["--app-dir", str(HERE), *options(worker, engine), *args]
-    with ServeProcess(app, arguments, cwd=HERE, env={"PYTHONPATH": str(HERE)}) as server:
+    with ForkedServe(app, arguments, cwd=HERE, env={"PYTHONPATH": str(HERE)}) as server:
         yield server
     if clean:
         assert server.exit_code == 0, server.errors

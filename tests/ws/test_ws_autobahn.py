@@ -14,6 +14,11 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "autobahn.py"
 REDUCED = ["1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "10.*", "12.1.1", "13.7.1"]
 """Framing to closing whole, and of the long compression chapters one case each."""
+PIECES = ["1.*", "2.*", "5.*", "7.*", "10.*"]
+"""What each loop has a say in: how bytes arrive in pieces, what is sent meanwhile, and how it ends.
+Which bits, opcodes and text are right, and what compression yields, is decided by code that knows
+of no loop; `scripts/autobahn` runs every case on each.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +36,15 @@ def autobahn():
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("worker", ["asyncio", "uvloop", "trio"])
-def test_a_part_of_the_suite_finds_nothing(autobahn, worker, tmp_path):
+@pytest.mark.parametrize(
+    ("worker", "cases"), [("asyncio", PIECES), ("uvloop", REDUCED), ("trio", PIECES)]
+)
+def test_a_part_of_the_suite_finds_nothing(autobahn, worker, cases, tmp_path):
     try:
         autobahn.find_python2()
     except autobahn.UnavailableError as error:
         pytest.skip(f"{error}; the other tests of this directory do without")
-    command = [sys.executable, SCRIPT, "-k", worker, "--report", tmp_path, "--cases", *REDUCED]
+    command = [sys.executable, SCRIPT, "-k", worker, "--report", tmp_path, "--cases", *cases]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode == 2:
         pytest.skip(done.stderr.strip().splitlines()[-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,8 +13,11 @@ import pytest
 
 from nonecorn.testing import ServeProcess, ThreadedServer, serve_in_thread
 from tests.e2e.conftest import WORKERS, options
+from tests.e2e.forked import ForkedServe
 
 HERE = Path(__file__).parent
+CLEAR = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For clients that have no use for one: by default each reads every authority there is."""
 
 
 @pytest.fixture(params=WORKERS)
@@ -43,7 +47,7 @@ def processes() -> Iterator[Callable[[str, str], ServeProcess]]:
         def of(worker: str, app: str) -> ServeProcess:
             if (worker, app) not in running:
                 arguments = ["--app-dir", str(HERE), "-k", worker, "--plugin", "h2"]
-                server = ServeProcess(f"wsgiprobe:{app}", arguments, cwd=HERE)
+                server = ForkedServe(f"wsgiprobe:{app}", arguments, cwd=HERE)
                 running[worker, app] = stack.enter_context(server)
             return running[worker, app]
 
@@ -68,7 +72,9 @@ def connect(request: pytest.FixtureRequest) -> Callable[[str], httpx.Client]:
 
     def make(url: str) -> httpx.Client:
         http2 = request.param == "h2"
-        return httpx.Client(base_url=url, http1=not http2, http2=http2, timeout=20, trust_env=False)
+        return httpx.Client(
+            base_url=url, http1=not http2, http2=http2, timeout=20, trust_env=False, verify=CLEAR
+        )
 
     return make
 

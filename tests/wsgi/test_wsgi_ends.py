@@ -15,6 +15,7 @@ import pytest
 
 from nonecorn.spi import ClientDisconnectedError
 from nonecorn.testing import raw_exchange
+from tests.wsgi.conftest import CLEAR
 from tests.wsgi.wsgiprobe import BLOCK, TEXT
 
 PATIENCE = 20
@@ -125,7 +126,10 @@ def test_a_slow_client_holds_its_thread_and_nothing_else(serve):
             yield BLOCK
 
     server = serve(app)
-    with connected(server, small=True) as client, httpx.Client(trust_env=False) as other:
+    with (
+        connected(server, small=True) as client,
+        httpx.Client(trust_env=False, verify=CLEAR) as other,
+    ):
         client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         assert client.recv(12) == b"HTTP/1.1 200"
         counts = [0, 1]
@@ -157,7 +161,9 @@ def test_so_many_requests_at_once_and_no_more(serve):
         return [b"done"]
 
     server = serve(app, wsgi={"threads": 3})
-    answers = in_threads(8, lambda: httpx.get(server.url, trust_env=False, timeout=PATIENCE).text)
+    answers = in_threads(
+        8, lambda: httpx.get(server.url, trust_env=False, verify=CLEAR, timeout=PATIENCE).text
+    )
     assert [answers.get(timeout=PATIENCE) for _ in range(8)] == ["done"] * 8
     assert max(most) == 3
 
@@ -178,7 +184,9 @@ def test_what_does_not_fit_in_the_queue_is_a_503(serve):
         return [b"done"]
 
     server = serve(app, wsgi={"threads": 1, "queue_size": 1})
-    answers = in_threads(3, lambda: httpx.get(server.url, trust_env=False, timeout=PATIENCE))
+    answers = in_threads(
+        3, lambda: httpx.get(server.url, trust_env=False, verify=CLEAR, timeout=PATIENCE)
+    )
     first = answers.get(timeout=PATIENCE)
     assert (first.status_code, first.headers["retry-after"]) == (503, "1")
     go.set()
@@ -193,7 +201,7 @@ def test_a_slow_upload_takes_no_thread(serve):
     server = serve(app, wsgi={"threads": 1})
     with connected(server) as slow:
         slow.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello")
-        assert httpx.get(server.url, trust_env=False).status_code == 200
+        assert httpx.get(server.url, trust_env=False, verify=CLEAR).status_code == 200
         slow.sendall(b"world")
         assert answer(slow) == (200, b"helloworld")
 
@@ -235,7 +243,7 @@ def test_a_body_over_the_limit_is_a_413(serve):
 
     server = serve(app, wsgi={"body_size": "100KiB"})
     exact, over = b"x" * 102400, b"x" * 102401
-    with httpx.Client(base_url=server.url, trust_env=False) as client:
+    with httpx.Client(base_url=server.url, trust_env=False, verify=CLEAR) as client:
         assert client.post("/", content=exact).content == exact
         assert client.post("/", content=iter([exact])).content == exact
         called.clear()

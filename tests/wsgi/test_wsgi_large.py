@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nonecorn.testing import ServeProcess
+from tests.e2e.forked import ForkedServe
 from tests.wsgi.conftest import HERE
 
 GROWTH = 24 * 2**20
@@ -24,7 +24,7 @@ pytestmark = [
 @pytest.fixture
 def server(worker):
     arguments = ["--app-dir", str(HERE), "-k", worker, "--wsgi-body-size", "0"]
-    with ServeProcess("wsgiprobe:bare", arguments, cwd=HERE) as running:
+    with ForkedServe("wsgiprobe:bare", arguments, cwd=HERE) as running:
         yield running
 
 

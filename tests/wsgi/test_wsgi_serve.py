@@ -5,16 +5,16 @@ from __future__ import annotations
 import random
 import re
 import socket
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import httpx
 import pytest
 
-from nonecorn.testing import ServeProcess
+from tests.e2e import forked
+from tests.e2e.forked import ForkedServe
 from tests.wsgi import wsgiprobe
+from tests.wsgi.conftest import CLEAR
 from tests.wsgi.wsgiprobe import BLOCK, TEXT
 
 SITE = """
@@ -50,22 +50,22 @@ def site(tmp_path):
 
 
 def get(server, path):
-    return httpx.get(f"{server.url}{path}", trust_env=False, timeout=20)
+    return httpx.get(f"{server.url}{path}", trust_env=False, verify=CLEAR, timeout=20)
 
 
 def test_it_is_found_out_that_an_application_is_wsgi(site, worker):
-    with ServeProcess("site_of_test", ["-k", worker], cwd=site) as server:
+    with ForkedServe("site_of_test", ["-k", worker], cwd=site) as server:
         assert get(server, "/a").text == "('', '/a', False)"
 
 
 def test_the_interface_can_be_told(site):
     args = ["--interface", "wsgi", "--root-path", "/shop"]
-    with ServeProcess("site_of_test:undetectable", args, cwd=site) as server:
+    with ForkedServe("site_of_test:undetectable", args, cwd=site) as server:
         assert get(server, "/shop/a").text == "('/shop', '/a', False)"
 
 
 def test_an_environ_tells_of_several_workers(site):
-    with ServeProcess("site_of_test", ["-w", "2"], cwd=site) as server:
+    with ForkedServe("site_of_test", ["-w", "2"], cwd=site) as server:
         assert get(server, "/a").text == "('', '/a', True)"
 
 
@@ -83,7 +83,7 @@ def test_an_application_is_mounted_by_the_configuration(site, worker):
     args = ["-c", "nonecorn.toml", "-k", worker]
     bind = "bind = ['127.0.0.1:0']\n"
     (site / "nonecorn.toml").write_text(bind + MOUNT.format("site_of_test:application"))
-    with ServeProcess(None, args, cwd=site) as server:
+    with ForkedServe(None, args, cwd=site) as server:
         assert get(server, "/new").text == "asgi"
         assert get(server, "/old/a").text == "('/old', '/a', False)"
 
@@ -98,14 +98,7 @@ def test_an_application_is_mounted_by_the_configuration(site, worker):
 )
 def test_a_mount_of_nothing_is_one_clear_line_at_start(site, app, problem):
     (site / "nonecorn.toml").write_text("bind = ['127.0.0.1:0']\n" + MOUNT.format(app))
-    run = subprocess.run(
-        [sys.executable, "-m", "nonecorn", "serve", "-c", "nonecorn.toml"],
-        cwd=site,
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
+    run = forked.run("serve", "-c", "nonecorn.toml", cwd=site)
     assert run.returncode == 2, run.stderr
     assert problem in run.stderr
     assert "Traceback" not in run.stderr
@@ -115,14 +108,7 @@ def test_a_mount_of_nothing_is_one_clear_line_at_start(site, app, problem):
 def test_a_mistake_in_a_mount_is_one_line_at_check_and_at_start(site, command):
     mount = MOUNT.format("site_of_test:application").replace("/old", "old")
     (site / "nonecorn.toml").write_text("bind = ['127.0.0.1:0']\n" + mount)
-    run = subprocess.run(
-        [sys.executable, "-m", "nonecorn", *command, "-c", "nonecorn.toml"],
-        cwd=site,
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
+    run = forked.run(*command, "-c", "nonecorn.toml", cwd=site)
     assert run.returncode == 2, run.stderr
     [line] = run.stderr.splitlines()
     assert "wsgi" in line
@@ -130,7 +116,7 @@ def test_a_mistake_in_a_mount_is_one_line_at_check_and_at_start(site, command):
 
 
 def test_the_log_shows_the_applications_own_code(site):
-    with ServeProcess("site_of_test", cwd=site) as server:
+    with ForkedServe("site_of_test", cwd=site) as server:
         assert get(server, "/fails?name").status_code == 500
         assert get(server, "/header").status_code == 500
         server.wait_for_line("LookupError: name")

@@ -23,9 +23,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nonecorn.builtin.http import extensions, farewell
-from nonecorn.builtin.http.scope import SPEC_VERSION, decode_path, extensions_of
 from nonecorn.spi import (
-    RECORD,
     ClientDisconnectedError,
     Connection,
     Context,
@@ -37,6 +35,7 @@ from nonecorn.spi import (
     Message,
     RequestRecord,
     Waiter,
+    build_scope,
     follows_disconnect,
     is_disconnect,
     recorded_scope,
@@ -44,6 +43,17 @@ from nonecorn.spi import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+SPEC_VERSION = "2.5"
+
+_EXTENSIONS: dict[str, Any] = {
+    "http.response.early_hint": {},
+    "http.response.pathsend": {},
+    "http.response.trailers": {},
+    "http.response.zerocopysend": {},
+    "http.request.trailers": {},
+}
+"""Those that hold for every exchange; each scope gets a dictionary of its own."""
 
 _BURST = 16777216
 _MESSAGE_WEIGHT = 32768
@@ -94,23 +104,13 @@ class HTTPStream:
         has_body: bool,
         /,
     ) -> None:
-        self.scope: dict[str, Any] = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": SPEC_VERSION},
-            "http_version": version,
-            "method": method,
-            "scheme": context.scheme,
-            "path": decode_path(raw_path),
-            "raw_path": raw_path,
-            "query_string": query,
-            "root_path": context.root_path,
-            "headers": headers,
-            "client": port.client,
-            "server": port.server,
-            "extensions": extensions_of(exchange, port),
-        }
-        if context.state is not None:
-            self.scope["state"] = context.state.copy()
+        self.scope: dict[str, Any] = build_scope(
+            "http", SPEC_VERSION, context, port, version, raw_path, query, headers,
+            _EXTENSIONS.copy(),
+        )  # fmt: skip
+        self.scope["method"] = method
+        if exchange.can_push:
+            self.scope["extensions"]["http.response.push"] = {}
         self.blocked: Waiter | None = None
         self.expect_continue = False
         self.status: int | None = None
@@ -132,7 +132,6 @@ class HTTPStream:
         if observers.request_finished:
             self._started = context.runtime.time()
             self._headers: list[Header] = []
-            self.scope["extensions"][RECORD] = {}
         if observers.request_started:
             for observe in observers.request_started:
                 observe(self.scope)

@@ -15,10 +15,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nonecorn.spi.errors import RemoteProtocolError
+from nonecorn.spi.messages.faults import ConnectionFault
 
 if TYPE_CHECKING:
+    import enum
+
     from nonecorn.spi.clock import Clock
+
+FRAME = 1
+"""Costs: a frame that asks for an answer or for book-keeping."""
+RESET = 5
+"""A request that was begun for nothing."""
 
 _REQUEST = 4
 """What a response that was sent whole gives back."""
@@ -29,20 +36,22 @@ _SECONDS = 60.0
 
 
 class NoiseBudget:
-    """One connection's; a protocol derives its own, which names its error.
+    """One connection's.
 
     Args:
         clock: Time.
         size: Units that it holds.
+        code: What a client is told that has none left.
 
     Attributes:
         left: Units now.
     """
 
-    __slots__ = ("_clock", "_since", "_size", "left")
+    __slots__ = ("_clock", "_code", "_since", "_size", "left")
 
-    def __init__(self, clock: Clock, size: int) -> None:
+    def __init__(self, clock: Clock, size: int, code: enum.IntEnum) -> None:
         self._clock = clock
+        self._code = code
         self._size = size
         self._since = clock.now
         self.left: float = size
@@ -54,7 +63,7 @@ class NoiseBudget:
         """Take units.
 
         Raises:
-            Exception: `exhausted()`: there are none left.
+            ConnectionFault: There are none left.
         """
         self.left -= units
         if self.left < 0:
@@ -64,11 +73,7 @@ class NoiseBudget:
             )  # fmt: skip
             self._since = now
             if self.left < 0:
-                raise self.exhausted()
-
-    def exhausted(self) -> Exception:
-        """What `spend` raises; a protocol has its own."""
-        return RemoteProtocolError(429, "noise")
+                raise ConnectionFault(self._code, "noise")
 
     def request_served(self) -> None:
         """A response was sent whole."""

@@ -85,6 +85,15 @@ class ResponseWriter:
         self._tail: Block = encoder.encode(self._common)
         self._remembered: dict[tuple[int, tuple[Header, ...]], ResponseHead] = {}
 
+    @classmethod
+    def of(cls, context: Context, encoder: Encoder) -> ResponseWriter:
+        """The one of a listener and an encoder, which lives as long as the program."""
+        key = (cls, encoder)
+        found = context.cache.get(key)
+        if found is None:
+            found = context.cache[key] = cls(context, encoder)
+        return typing.cast("ResponseWriter", found)
+
     def __repr__(self) -> str:
         return f"<ResponseWriter common={self._common!r} date={self._date_wanted}>"
 

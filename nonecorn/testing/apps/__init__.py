@@ -17,7 +17,13 @@ from nonecorn.testing.apps.body import (
     respond,
     scope_probe,
 )
-from nonecorn.testing.apps.extensions import EarlyHints, PathSend, Trailers, ZeroCopySend
+from nonecorn.testing.apps.extensions import (
+    EarlyHints,
+    PathSend,
+    Trailers,
+    ZeroCopySend,
+    pushing,
+)
 from nonecorn.testing.apps.lifespan import LifespanRecorder
 from nonecorn.testing.apps.trouble import (
     Crashed,
@@ -48,6 +54,7 @@ __all__ = [
     "hello",
     "never_receives",
     "never_responds",
+    "pushing",
     "read_body",
     "respond",
     "returns_early",

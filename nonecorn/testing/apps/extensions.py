@@ -1,4 +1,6 @@
-"""Applications that use one ASGI extension each, and answer 501 where it is not offered."""
+"""Applications that use one ASGI extension each. Where it is not offered they answer 501, but for
+`pushing`, whose response is the same without.
+"""
 
 from __future__ import annotations
 
@@ -114,3 +116,19 @@ class ZeroCopySend:
                     message["count"] = count
                 await send(message)
             await send({"type": "http.response.body", "body": self.after})
+
+
+async def pushing(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with a page, and promise `/pushed` beside it (`http.response.push`), whose response is
+    what the promised request says.
+    """
+    _only_http(scope)
+    if scope["path"] == "/pushed":
+        await respond(send, dict(scope["headers"])[b"x-why"])
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    if "http.response.push" in scope["extensions"]:
+        await send(
+            {"type": "http.response.push", "path": "/pushed", "headers": [(b"x-why", b"asked")]}
+        )
+    await send({"type": "http.response.body", "body": b"page"})

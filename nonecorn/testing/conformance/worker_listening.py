@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 import socket
 import struct
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -343,6 +344,65 @@ class ListeningRules(WorkerHarness):
 
         self.run(main)
         assert joined.aborted
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="how marks are read is each system's own")
+    @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+    def test_w86_packets_of_one_call_bear_its_mark(self, host: str) -> None:
+        """W86. The third argument of `send` is the ECN field of all its packets, and of no others;
+        `datagrams_received` tells that of each.
+        """
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        sizes = [1200, 1200, 1200, 500, 700]
+        marks = [2, 0, 1, 3]
+        wanted = [mark for mark in marks for _ in sizes]
+
+        async def main(runtime: Runtime) -> tuple[list[int], list[int]]:
+            arrived = Mark(runtime, "all packets")
+            told: list[int] = []
+
+            class Marks(_EchoDatagrams):
+                def datagrams_received(self, received: list[tuple[bytes, Any, int]]) -> None:
+                    told.extend(mark for _, _, mark in received)
+                    if len(told) == len(wanted):
+                        arrived.set()
+
+            with (
+                socket.socket(family, socket.SOCK_DGRAM) as one,
+                socket.socket(family, socket.SOCK_DGRAM) as other,
+                socket.socket(family, socket.SOCK_DGRAM) as reader,
+            ):
+                for sock in (one, other, reader):
+                    sock.bind((host, 0))
+                if family == socket.AF_INET6:
+                    reader.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVTCLASS, 1)
+                else:
+                    reader.setsockopt(socket.IPPROTO_IP, _IP_RECVTOS, 1)
+                sender = await runtime.listen_datagrams(one, _EchoDatagrams)
+                receiver = await runtime.listen_datagrams(other, Marks)
+                for address in (other.getsockname(), reader.getsockname()):
+                    for mark in marks:
+                        sender.send([bytes(size) for size in sizes], address, mark)
+                await arrived.reached()
+                read = await runtime.run_in_thread(_read_marks, reader, len(wanted))
+                sender.close()
+                receiver.close()
+            return told, read
+
+        told, read = self.run(main)
+        assert told == read == wanted
+
+
+_IP_RECVTOS = 13  # linux/in.h; Python does not name it
+
+
+def _read_marks(sock: socket.socket, count: int) -> list[int]:
+    """ECN fields of so many datagrams."""
+    sock.settimeout(PATIENCE)
+    found = []
+    for _ in range(count):
+        _, [(_, _, value)], _, _ = sock.recvmsg(2000, 100)
+        found.append(value[0] & 3)
+    return found
 
 
 def _receive(sock: socket.socket) -> bytes:

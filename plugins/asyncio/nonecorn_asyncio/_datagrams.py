@@ -46,10 +46,10 @@ class AsyncioDatagramPort:
             except Exception:
                 self.runtime.log.exception("%r: datagrams could not be handled", self)
 
-    def send(self, packets: list[bytes], address: Any) -> None:
+    def send(self, packets: list[bytes], address: Any, mark: int = 0) -> None:
         """See `nonecorn.spi.DatagramPort`."""
         if not self._closed:
-            self._batches.send(packets, address)
+            self._batches.send(packets, address, mark)
 
     def pause_reading(self) -> None:
         """See `nonecorn.spi.DatagramPort`."""

@@ -31,16 +31,16 @@ def serve(*args: str) -> ServeProcess:
     return ServeProcess("app.py", ["--lifespan", "off", "--dev-tls", *args])
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-def test_a_client_that_trusts_the_ca_is_served(data, host):
-    with serve() as server:
-        assert server.urls[0].startswith("https://")
+def test_a_client_that_trusts_the_ca_is_served_and_an_address_without_tls_may_stand_beside(data):
+    with serve("--bind", "127.0.0.1:0", "--insecure-bind", "127.0.0.1:0") as server:
+        assert [url.partition(":")[0] for url in server.urls] == ["https", "http"]
         client = ssl.create_default_context(cafile=data / "ca.pem")
-        with client.wrap_socket(connect(server.address, 20), server_hostname=host) as sock:
-            sock.sendall(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
-            answer = b"".join(iter(lambda: sock.recv(65536), b""))
-        assert answer.startswith(b"HTTP/1.1 200 ")
-        assert answer.endswith(b"https")
+        for host in ("localhost", "127.0.0.1"):
+            with client.wrap_socket(connect(server.address, 20), server_hostname=host) as sock:
+                sock.sendall(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+                answer = b"".join(iter(lambda: sock.recv(65536), b""))
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            assert answer.endswith(b"https")
         assert "run 'nonecorn dev-tls trust'" in server.errors
 
 
@@ -57,11 +57,6 @@ def test_without_the_flag_nothing_is_made(data):
     with ServeProcess("app.py", ["--lifespan", "off"]) as server:
         assert server.urls[0].startswith("http://")
     assert not data.exists()
-
-
-def test_an_address_without_tls_may_stand_beside(data):
-    with serve("--bind", "127.0.0.1:0", "--insecure-bind", "127.0.0.1:0") as server:
-        assert [url.partition(":")[0] for url in server.urls] == ["https", "http"]
 
 
 def test_without_the_plugin_it_is_told_what_to_do(data):

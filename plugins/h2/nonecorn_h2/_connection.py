@@ -19,19 +19,10 @@ a subclass and nothing else of theirs is known here.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-from nonecorn.spi import (
-    Header,
-    Headers,
-    LocalProtocolError,
-    RemoteProtocolError,
-    RequestRecord,
-    StreamFactory,
-)
+from nonecorn.spi import Header, Headers, RemoteProtocolError
 from nonecorn.spi.messages.priority import parse_priority
-from nonecorn.spi.messages.request import TARGET_BYTES
-from nonecorn.spi.messages.response import DROPPED, checked_fields
+from nonecorn.spi.messages.promise import make_promise
 from nonecorn_h2 import _budget as budget
 from nonecorn_h2._engine import Weight
 from nonecorn_h2._errors import ConnectionFault, ErrorCode, StreamFault
@@ -77,67 +68,33 @@ class H2Connection(H2Life):
 
     def request(self, stream_id: int, head: Head, weight: Weight | None, *, ended: bool) -> None:
         """See `nonecorn_h2._engine.Receiver`."""
-        method, path, query, headers, length, protocol, expects, priority = head
         engine = self.engine
-        streams = engine.streams
         if self._under_way() >= self._max_streams and self._is_full():
             # RFC 9113 section 5.1.2: nothing was done, the client may ask again.
             engine.reset(stream_id, ErrorCode.REFUSED_STREAM)
             self.noise(budget.FRAME)
             return
-        context = self._context
-        factory = context.http
-        if protocol:
-            found = context.stream_upgrades.get(protocol)
-            if found is None:
-                # RFC 8441 section 4 leaves it open; RFC 9220 section 3 says 501.
-                error = RemoteProtocolError(501, "protocol")
-                self.refused(stream_id, error, ended=ended)
-                return
-            factory = found
-            method = protocol.decode("latin-1")
-        exchange = H2Exchange(self, stream_id, method, ended=ended)
-        if not ended:
-            exchange.expected = -1 if protocol else length
-            exchange.heard_at = self.now()
-            self.wake_at(self.after(self.limits.body_timeout))
+        context = self.context
+        protocol = head.protocol
+        factory = context.stream_upgrades.get(protocol) if protocol else context.http
+        if factory is None:
+            # RFC 8441 section 4 leaves it open; RFC 9220 section 3 says 501.
+            self.refused(stream_id, RemoteProtocolError(501, "protocol"), ended=ended)
+            return
+        exchange = H2Exchange(self, stream_id, ended=ended)
         if protocol:
             exchange.incremental = True  # one tunnel does not wait for another to end
+        priority = head.priority
         if priority is not None or weight is not None or self.outbox.scheduler.early:
             self._schedule(exchange, priority, weight)
         if self._push:
             exchange.can_push = self.can_push
-            exchange.authority = headers[0][1]  # `_rules` puts the host there
-        streams[stream_id] = exchange
+            exchange.authority = head.headers[0][1]  # `_rules` puts the host there
+        engine.streams[stream_id] = exchange
         self._requests += 1
         if self._requests == self.limits.requests_per_connection:
             self._begin_farewell()
-        self._open(
-            exchange, factory, method, path, query, headers.copy(), expects=expects and not ended
-        )
-
-    def _open(
-        self,
-        exchange: H2Exchange,
-        factory: StreamFactory,
-        method: str,
-        path: bytes,
-        query: bytes,
-        headers: Headers,
-        *,
-        expects: bool,
-    ) -> None:
-        context = self._context
-        if self.limits.app_timeout:
-            exchange.app_deadline = self.after(self.limits.app_timeout)
-            self.wake_at(exchange.app_deadline)
-        stream = factory(
-            context, exchange, self.port, "2", method, path, query, headers, not exchange.peer_ended
-        )
-        exchange.stream = stream
-        if expects:
-            stream.expect_continue = True
-        stream.job = self.runtime.spawn(stream.run)
+        self._begin(exchange, factory, head, ended=ended)
 
     def _schedule(
         self, exchange: H2Exchange, priority: tuple[int, bool] | None, weight: Weight | None
@@ -223,7 +180,7 @@ class H2Connection(H2Life):
             return
         state.received += credit
         if state.received > self.limits.receive_buffer:
-            self.reset(state, ErrorCode.NO_ERROR)
+            self.abandon(state, ErrorCode.NO_ERROR)
         else:
             state.give_credit(credit)
 
@@ -236,12 +193,6 @@ class H2Connection(H2Life):
         else:
             self.close(state)
             self.noise(budget.FRAME)
-
-    def fault(self, state: H2Exchange, fault: StreamFault) -> None:
-        """See `nonecorn_h2._engine.Receiver`."""
-        self._context.log.debug("%r: stream %d: %s", self.port, state.id, fault)
-        self.give_up(state, fault.reason, fault.code)
-        self.noise(budget.RESET)
 
     # Windows, settings, priorities: called by the engine ------------------------------------------
 
@@ -273,12 +224,11 @@ class H2Connection(H2Life):
         exchange = self.engine.streams.get(stream_id)
         priority = parse_priority(value)
         if exchange is not None:
-            exchange.urgency, exchange.incremental = priority
-            if not exchange.scheduled:
-                return
-        elif stream_id <= self.engine.last_id:
+            exchange.prioritize(*priority)
             return
-        elif stream_id & 1:
+        if stream_id <= self.engine.last_id:
+            return
+        if stream_id & 1:
             self._check_early(stream_id)
         self.outbox.scheduler.reprioritize(stream_id, *priority)
 
@@ -293,10 +243,6 @@ class H2Connection(H2Life):
             streams = len(engine.streams) - self._pushes + scheduler.early
             if streams >= self._max_streams:
                 raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "priority-update")
-
-    def noise(self, units: int) -> None:
-        """See `nonecorn_h2._engine.Receiver`."""
-        self.budget.spend(units)
 
     # Push -----------------------------------------------------------------------------------------
 
@@ -313,50 +259,11 @@ class H2Connection(H2Life):
 
     def push(self, parent: H2Exchange, target: bytes, headers: Iterable[Header]) -> None:
         """Promise the response to a GET of our own making, and have it made (section 8.4)."""
-        if target[:1] != b"/" or target.translate(None, TARGET_BYTES):
-            message = f"{target!r} is no path to push"
-            raise LocalProtocolError(message)
-        fields = [field for field in checked_fields(headers) if field[0] not in DROPPED]
-        authority = parent.authority
-        pseudo: list[Header] = [
-            (b":method", b"GET"),
-            (b":scheme", self._context.scheme.encode()),
-            (b":authority", authority),
-            (b":path", target),
-        ]
-        stream_id = self.engine.push(parent, pseudo + fields)
-        exchange = H2Exchange(self, stream_id, "GET", ended=True)
+        context = self.context
+        promise = make_promise(target, headers, scheme=context.scheme, authority=parent.authority)
+        stream_id = self.engine.push(parent, promise.fields)
+        exchange = H2Exchange(self, stream_id, ended=True)
         self.engine.streams[stream_id] = exchange
         self._pushes += 1
-        path, _, query = target.partition(b"?")
-        self._open(
-            exchange,
-            self._context.http,
-            "GET",
-            path,
-            query,
-            [(b"host", authority), *fields],
-            expects=False,
-        )
+        self._begin(exchange, context.http, promise.head, ended=True)
         self.outbox.mark()
-
-    # ----------------------------------------------------------------------------------------------
-
-    def _record(self, error: RemoteProtocolError | StreamFault) -> None:
-        self._context.log.debug("%r: refused: %s", self.port, error)
-        observers = self._context.observers.request_finished
-        if not observers:
-            return
-        port = self.port
-        scope: dict[str, Any] = {
-            "type": "http", "http_version": "2", "client": port.client, "server": port.server,
-            "scheme": self._context.scheme, "method": "", "path": "", "raw_path": b"",
-            "query_string": b"", "headers": [],
-        }  # fmt: skip
-        status = error.status if isinstance(error, RemoteProtocolError) else None
-        record = RequestRecord(
-            scope=scope, status=status, headers=[], sent=0, received=0, duration=0.0,
-            reason=error.reason,
-        )  # fmt: skip
-        for observe in observers:
-            observe(record)

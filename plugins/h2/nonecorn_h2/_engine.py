@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from nonecorn.spi import Header, Headers, RemoteProtocolError
-from nonecorn_h2._errors import ErrorCode, StreamFault
+from nonecorn_h2._errors import StreamFault
 from nonecorn_h2._rules import Head
 from nonecorn_h2._stream_state import StreamState
 
@@ -182,7 +182,7 @@ class Engine(typing.Protocol):
         """Send PUSH_PROMISE; returns the promised stream's number."""
         ...
 
-    def reset(self, stream_id: int, code: ErrorCode) -> None:
+    def reset(self, stream_id: int, code: int) -> None:
         """Send RST_STREAM. What still comes for the stream is told as `discarded`."""
         ...
 
@@ -194,6 +194,6 @@ class Engine(typing.Protocol):
         """Send PING; the payload has eight bytes."""
         ...
 
-    def goaway(self, last_id: int, code: ErrorCode) -> None:
+    def goaway(self, last_id: int, code: int) -> None:
         """Send GOAWAY."""
         ...

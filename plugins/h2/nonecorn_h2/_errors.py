@@ -1,14 +1,12 @@
-"""Error codes (RFC 9113 section 7), and the two ways in which a peer can be wrong.
-
-Only these two leave an engine; what a connection does about them is its own business. Their
-`reason` goes to the log and to observers, never to the peer.
+"""Error codes (RFC 9113 section 7), and the two ways in which a peer can be wrong: only these leave
+an engine.
 """
 
 from __future__ import annotations
 
 import enum
 
-from nonecorn.spi import ProtocolError
+from nonecorn.spi.messages.faults import ConnectionFault, StreamFault
 
 
 class ErrorCode(enum.IntEnum):
@@ -30,25 +28,4 @@ class ErrorCode(enum.IntEnum):
     HTTP_1_1_REQUIRED = 0xD
 
 
-class _PeerError(ProtocolError):
-    """What the peer did, and what it is told.
-
-    Attributes:
-        code: For the frame that says so.
-        reason: A short word for the log, such as `content-length`.
-    """
-
-    def __init__(self, code: ErrorCode, reason: str) -> None:
-        self.code = code
-        self.reason = reason
-        super().__init__(f"{code.name} {reason}")
-
-
-class ConnectionFault(_PeerError):  # noqa: N818  # RFC 9113 has "connection error" for it
-    """The connection cannot go on: GOAWAY (RFC 9113 section 5.4.1)."""
-
-
-class StreamFault(_PeerError):  # noqa: N818
-    """The stream cannot: RST_STREAM (RFC 9113 section 5.4.2), which is also for what is malformed
-    (section 8.1.1).
-    """
+__all__ = ["ConnectionFault", "ErrorCode", "StreamFault"]

@@ -1,7 +1,8 @@
 """One request's Exchange: what its stream may do to the client (RFC 9113 section 8.1).
 
 There is one of these per request; it is also what the engine knows of the stream (`StreamState`),
-so nothing has to be looked up. A response is HEADERS, DATA, and maybe HEADERS with the trailers;
+so nothing has to be looked up. What the application sends is checked by `MessageExchange`, and
+becomes frames here. A response is HEADERS, DATA, and maybe HEADERS with the trailers;
 the last of these frames ends the stream, and no empty one is sent for that where the end is known
 in time. Body bytes go through the connection's `Outbox`.
 
@@ -18,10 +19,8 @@ from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from nonecorn.spi import NEVER, Header, LocalProtocolError, Stream, Waiter
-from nonecorn.spi.messages.priority import parse_priority
-from nonecorn.spi.messages.response import WITHOUT_BODY
-from nonecorn_h2._errors import ErrorCode
+from nonecorn.spi import NEVER, Header, Stream, Waiter
+from nonecorn.spi.messages.exchange import MessageExchange
 from nonecorn_h2._stream_state import StreamState
 
 if TYPE_CHECKING:
@@ -29,54 +28,31 @@ if TYPE_CHECKING:
     from nonecorn_h2._engine import Block
 
 
-class H2Exchange(StreamState):
+class H2Exchange(StreamState, MessageExchange):
     """See `nonecorn.spi.Exchange`.
 
     Attributes:
-        connection: Whose it is.
-        stream: Who answers; None once the response is complete, or given up.
-        zero_copy: DATA frames are made in memory.
-        can_push: See `nonecorn.spi.Exchange`: only beside the answer to a client's own request (RFC
-            9113 section 8.4).
-        tunnelling: It carries raw bytes.
-        responded: The final response has begun.
-        bodyless: It has, and has no body: the client has the whole of it.
         queue: Body that waits to be sent.
         queued: Its bytes.
         ends: The end of the queue is that of the body.
         last_block: Trailers that follow it.
         moved_at: When a byte of the queue was last taken, in seconds of the clock.
-        heard_at: When the client last sent some of the body.
-        ends_at: When a client whose response is complete is given up, if it goes on sending.
-        app_deadline: When the application is.
-        unread: Bytes fed and not consumed.
-        received: Bytes fed.
         window: What `window_in` is when nothing is under way.
-        urgency: See RFC 9218.
-        incremental: See RFC 9218.
         scheduled: The scheduler knows it.
-        waiting: What the application waits for while the client takes no more.
     """
 
     __slots__ = (
-        "_credit", "_head_request", "_trailers_due", "app_deadline", "authority", "bodyless",
-        "can_push", "connection", "ends", "ends_at", "heard_at", "incremental", "last_block",
-        "moved_at", "queue", "queued", "received", "responded", "scheduled", "stream",
-        "tunnelling", "unread", "urgency", "waiting", "window",
+        "_credit", "app_deadline", "authority", "bodyless", "can_push", "connection", "ends",
+        "ends_at", "head_request", "heard_at", "incremental", "last_block", "moved_at", "queue",
+        "queued", "received", "responded", "scheduled", "stream", "trailers_due", "tunnelling",
+        "unread", "urgency", "waiting", "window",
     )  # fmt: skip
 
-    zero_copy = False
-
-    authority: bytes  # set where applications may push
-    stream: Stream | None
-    heard_at: float
-    ends_at: float
+    connection: H2Connection
     moved_at: float
     queue: deque[bytes | memoryview]
 
-    def __init__(
-        self, connection: H2Connection, stream_id: int, method: str, *, ended: bool
-    ) -> None:
+    def __init__(self, connection: H2Connection, stream_id: int, *, ended: bool) -> None:
         engine = connection.engine
         self.id = stream_id
         self.peer_ended = ended
@@ -101,9 +77,8 @@ class H2Exchange(StreamState):
         self.scheduled = False
         self.waiting: Waiter | None = None
         self.can_push = False
-        self._head_request = method == "HEAD"
         self.bodyless = False
-        self._trailers_due = False
+        self.trailers_due = False
         self._credit = 0
 
     def __repr__(self) -> str:
@@ -112,75 +87,21 @@ class H2Exchange(StreamState):
 
     # Response -------------------------------------------------------------------------------------
 
-    def respond(
-        self,
-        stream: Stream,
-        status: int,
-        headers: Iterable[Header],
-        body: bytes,
-        end: bool,
-        trailers: bool,
-    ) -> None:
-        """See `nonecorn.spi.Exchange`."""
-        if self.stream is None:
-            return
+    def _send_response(self, block: Block, body: bytes, end: bool) -> None:
         connection = self.connection
-        block, length, priority = connection.writer.head(status, headers)
-        if self._head_request or status in WITHOUT_BODY:
-            self.bodyless = True
-            body = b""
-            stream.remaining = 0
-        elif length >= 0:
-            left = length - len(body)
-            if left < 0 or (end and left):
-                message = f"the body is {len(body)} bytes, content-length said {length}"
-                raise LocalProtocolError(message)
-            stream.remaining = left
-        else:
-            stream.remaining = -1
-        body = _as_bytes(body)
-        if priority is not None:
-            self._reprioritize(priority)
-        self.responded = True
-        self._trailers_due = trailers
-        done = end and not trailers
-        connection.engine.headers(self, block, end=self.bodyless or (done and not body))
+        connection.engine.headers(self, block, end=self.bodyless or (end and not body))
         if body:
-            connection.outbox.send(self, body, end=done)
-        elif done:
+            connection.outbox.send(self, body, end=end)
+        elif end:
             self.all_sent()
         else:
             connection.outbox.mark()
 
-    def body(self, stream: Stream, data: bytes, end: bool) -> None:
-        """See `nonecorn.spi.Exchange`."""
-        if self.stream is None:
-            return
-        if self.bodyless:
-            # The client has the whole response; the application goes on until it is done, or the
-            # client gone.
-            if end and not self._trailers_due:
-                self.all_sent()
-            return
-        data = _as_bytes(data)
-        if stream.remaining >= 0 and not self.tunnelling:
-            _count(stream, len(data), end)
-        self.connection.outbox.send(self, data, end=end and not self._trailers_due)
+    def _send_body(self, data: bytes, end: bool) -> None:
+        self.connection.outbox.send(self, data, end=end)
 
-    async def sendfile(self, stream: Stream, file: int, offset: int, count: int, end: bool) -> None:
-        """See `nonecorn.spi.Exchange`; never called, since `zero_copy` is False."""
-
-    def inform(self, stream: Stream, status: int, headers: Iterable[Header]) -> None:
-        """See `nonecorn.spi.Exchange`."""
+    def _send_head(self, block: Block) -> None:
         connection = self.connection
-        block = connection.writer.interim(status, headers)
-        if self.stream is None or self.responded:
-            return
-        if status == 100:
-            self.heard_at = connection.now()
-            connection.wake_at(connection.after(connection.limits.body_timeout))
-            if self.peer_ended or self.received:
-                return
         connection.engine.headers(self, block, end=False)
         connection.outbox.mark()
         if connection.outbox.paused:
@@ -191,7 +112,7 @@ class H2Exchange(StreamState):
         block = self.connection.writer.trailers(headers)
         if self.stream is None:
             return
-        self._trailers_due = False
+        self.trailers_due = False
         if not self.bodyless:
             self.last_block = block
         if not self.queued:
@@ -201,31 +122,6 @@ class H2Exchange(StreamState):
         """See `nonecorn.spi.Exchange`."""
         if self.stream is not None and self.connection.can_push:
             self.connection.push(self, target, headers)
-
-    def tunnel(self, stream: Stream, headers: Iterable[Header]) -> None:
-        """See `nonecorn.spi.Exchange`: 200 to an extended CONNECT (RFC 8441 section 5)."""
-        if self.stream is None:
-            return
-        connection = self.connection
-        block, _, _ = connection.writer.head(200, headers)
-        self.responded = self.tunnelling = True
-        # The application has answered; how long it talks is its own business.
-        self.app_deadline = NEVER
-        stream.remaining = -1
-        connection.engine.headers(self, block, end=False)
-        connection.outbox.mark()
-
-    def reset(self, stream: Stream) -> None:
-        """See `nonecorn.spi.Exchange`."""
-        if self.stream is None:
-            return
-        if self.bodyless and self.peer_ended:
-            # Nothing is left of it that could be reset.
-            self.connection.close(self)
-        else:
-            # RFC 8441 section 5: CANCEL is what a TCP reset is in a tunnel.
-            code = ErrorCode.CANCEL if self.tunnelling else ErrorCode.INTERNAL_ERROR
-            self.connection.reset(self, code)
 
     # Request body ---------------------------------------------------------------------------------
 
@@ -272,43 +168,31 @@ class H2Exchange(StreamState):
         self.we_ended = True
         self.connection.response_done(self)
 
-    def block(self) -> None:
-        """Let the application wait."""
-        if self.waiting is None and self.stream is not None:
-            self.waiting = self.stream.blocked = self.connection.runtime.waiter()
-
-    def unblock(self) -> None:
-        """Let it go on."""
-        waiting, self.waiting = self.waiting, None
-        if self.stream is not None:
-            self.stream.blocked = None
-        if waiting is not None:
-            waiting.set()
-
-    def _reprioritize(self, value: bytes) -> None:
-        """RFC 9218 section 8: what the application does not say is as the client said."""
-        priority = parse_priority(value, self.urgency, self.incremental)
-        self.urgency, self.incremental = priority
+    def prioritize(self, urgency: int, incremental: bool) -> None:
+        """RFC 9218: what the client asks for, or the application."""
+        self.urgency, self.incremental = urgency, incremental
         if self.scheduled:
-            self.connection.outbox.scheduler.reprioritize(self.id, *priority)
+            self.connection.outbox.scheduler.reprioritize(self.id, urgency, incremental)
+
+    @property
+    def full(self) -> bool:
+        """See `MessageExchange`."""
+        return self.window_in <= 0
+
+    def look_at_writing(self, now: float) -> float:
+        """See `MessageExchange`."""
+        connection = self.connection
+        if not self.queued or connection.outbox.paused:
+            return NEVER
+        # One that waits for its turn is not the client's doing; one without a window is, and stays
+        # so where the client has ended its direction.
+        if self.window_out > 0 and connection.engine.window_out > 0:
+            self.moved_at = now
+        elif connection.peer_ended:
+            connection.give_up(self, "client-gone", connection.cancelled)
+            return NEVER
+        timeout = connection.limits.write_timeout
+        return self.moved_at + timeout if timeout else NEVER
 
 
 _EMPTY: deque[bytes | memoryview] = deque(maxlen=0)
-
-
-def _as_bytes(data: bytes) -> bytes:
-    """The application's bytes, which must not change while they wait.
-
-    Raises:
-        TypeError: They are none; nothing was sent.
-    """
-    return data if data.__class__ is bytes else bytes(memoryview(data))
-
-
-def _count(stream: Stream, size: int, end: bool) -> None:
-    left = stream.remaining - size
-    if left < 0 or (end and left):
-        how = f"{-left} bytes longer" if left < 0 else f"{left} bytes shorter"
-        message = f"the body is {how} than content-length said"
-        raise LocalProtocolError(message)
-    stream.remaining = left

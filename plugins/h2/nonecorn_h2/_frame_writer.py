@@ -12,7 +12,6 @@ from typing import Any
 
 from nonecorn.spi import Header
 from nonecorn_h2 import _frames as f
-from nonecorn_h2._errors import ErrorCode
 from nonecorn_h2._hpack import NO_TABLE, encode, encode_status
 from nonecorn_h2._stream_state import StreamState
 
@@ -106,7 +105,7 @@ class FrameWriter:
         )
         return self._pushed
 
-    def reset(self, stream_id: int, code: ErrorCode) -> None:
+    def reset(self, stream_id: int, code: int) -> None:
         """See `Engine`."""
         resets = self._reset
         resets[stream_id] = None
@@ -127,6 +126,6 @@ class FrameWriter:
         """See `Engine`."""
         self.out.append(f.ping(payload, ack=False))
 
-    def goaway(self, last_id: int, code: ErrorCode) -> None:
+    def goaway(self, last_id: int, code: int) -> None:
         """See `Engine`."""
         self.out.append(f.goaway(last_id, code))

@@ -19,6 +19,7 @@ from hpack.huffman_table import decode_huffman
 from hpack.table import HeaderTable
 
 from nonecorn.spi import Header, Headers
+from nonecorn.spi.messages.integer import prefixed_integer
 from nonecorn_h2._errors import ConnectionFault, ErrorCode
 
 NO_TABLE = b"\x20"
@@ -44,33 +45,19 @@ for _index, _entry in enumerate(_STATIC, 1):
     _INDEX_BY_FIELD.setdefault(_entry, _index)
 
 
-def _integer(value: int, prefix_bits: int, first: int) -> bytes:
-    """An integer (RFC 7541 section 5.1) whose first octet has `first` above the prefix."""
-    limit = (1 << prefix_bits) - 1
-    if value < limit:
-        return bytes((first | value,))
-    octets = bytearray((first | limit,))
-    value -= limit
-    while value >= 128:
-        octets.append(value & 127 | 128)
-        value >>= 7
-    octets.append(value)
-    return bytes(octets)
-
-
 def encode_name(name: bytes) -> bytes:
     """What stands before a value: literal without indexing, or never indexed (section 6.2)."""
     first = 0x10 if name in _SECRET else 0
     index = _INDEX_BY_NAME.get(name, 0)
     if index:
-        return _integer(index, 4, first)
-    return bytes((first,)) + _integer(len(name), 7, 0) + name
+        return prefixed_integer(index, 4, first)
+    return bytes((first,)) + prefixed_integer(len(name), 7, 0) + name
 
 
 def encode_value(value: bytes) -> bytes:
     """A string literal, not in Huffman code: what is saved on the wire costs more to make."""
     size = len(value)
-    return (bytes((size,)) if size < 127 else _integer(size, 7, 0)) + value
+    return (bytes((size,)) if size < 127 else prefixed_integer(size, 7, 0)) + value
 
 
 def encode_status(status: int) -> bytes:

@@ -2,7 +2,7 @@
 
 A stream ends when both sides have sent END_STREAM, or one has reset it; `close` is the only way out
 of the engine's table. An application that goes on after its stream was reset is remembered
-(`_ghosts`) until it has ended, since it still costs what a request costs.
+(`Ghosts`) until it has ended, since it still costs what a request costs.
 
 A connection ends in two ways. With a farewell: GOAWAY with the highest possible stream number and a
 PING; when that is answered, the client knows, and a second GOAWAY names the last stream that is
@@ -18,12 +18,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nonecorn.spi import NEVER, Context, Limits, Port, RemoteProtocolError, Runtime, Stream
-from nonecorn.spi.messages.ghosts import Ghosts
-from nonecorn.spi.messages.response import ResponseWriter
+from nonecorn.spi import NEVER, Context, Port
+from nonecorn.spi.messages.connection import MessageConnection
 from nonecorn_h2 import _frames as f
-from nonecorn_h2._budget import NoiseBudget
-from nonecorn_h2._deadlines import due
 from nonecorn_h2._engine import IDLE, IN_DATA
 from nonecorn_h2._errors import ConnectionFault, ErrorCode
 from nonecorn_h2._frame_engine import FrameEngine
@@ -38,20 +35,12 @@ _FAREWELL = b"nonecorn"
 """Payload of the PING that says when a GOAWAY has arrived."""
 
 
-class H2Life:
+class H2Life(MessageConnection["H2Exchange"]):
     """What of a connection is not about one message; `H2Connection` completes it.
 
     Attributes:
-        context: The listener's.
-        port: The connection's.
-        runtime: Whose.
-        limits: `[limits]`.
         engine: Makes and reads frames.
         outbox: What waits to be sent.
-        writer: Makes response heads.
-        budget: For control frames.
-        deadline: See `nonecorn.spi.Protocol`.
-        dead: Nothing more is read.
         peer_ended: The client has ended its direction.
         stream_window: Receive window of a new stream.
         most_window: Largest one, and that of the connection.
@@ -59,39 +48,34 @@ class H2Life:
     """
 
     __slots__ = (
-        "_context", "_credit", "_dribbles", "_early", "_farewell_at", "_ghosts", "_idle_at",
-        "_leaving", "_max_streams", "_partial_at", "_push", "_pushes", "_receiving", "_requests",
-        "_stalled", "_stalled_at", "budget", "dead", "deadline", "engine", "limits", "most_window",
-        "outbox", "peer_ended", "port", "runtime", "stock", "stream_window", "writer",
+        "_credit", "_dribbles", "_early", "_farewell_at", "_idle_at", "_leaving", "_partial_at",
+        "_push", "_pushes", "_receiving", "_stalled", "_stalled_at", "engine", "most_window",
+        "outbox", "peer_ended", "stock", "stream_window",
     )  # fmt: skip
+
+    version = "2"
+    no_error = ErrorCode.NO_ERROR
+    cancelled = ErrorCode.CANCEL
+    internal_error = ErrorCode.INTERNAL_ERROR
+    excessive_load = ErrorCode.ENHANCE_YOUR_CALM
+
+    port: Port
 
     def __init__(self, context: Context, port: Port) -> None:
         settings = context.settings_of(H2Settings)
         limits = context.limits
-        self._context = context
-        self.port = port
-        self.runtime: Runtime = context.runtime
-        self.limits: Limits = limits
         self.engine = engine = self.make_engine(context, settings)
-        cache = context.cache
-        key = (ResponseWriter, type(engine))
-        writer = cache.get(key)
-        if writer is None:
-            writer = cache[key] = ResponseWriter(context, type(engine))
-        self.writer: ResponseWriter = writer
-        self.budget = NoiseBudget(context.runtime.clock, settings.noise)
+        super().__init__(
+            context, port, type(engine), noise=settings.noise, max_streams=settings.max_streams
+        )
         self.outbox = Outbox(
             context, port, engine, self.budget,
             most=settings.send_buffer, max_streams=settings.max_streams,
         )  # fmt: skip
         self.stream_window = min(limits.receive_buffer, f.MOST_WINDOW)
         self.most_window = self.stock = min(settings.receive_window, f.MOST_WINDOW)
-        self.dead = False
-        self._max_streams = settings.max_streams
         self._push = settings.push
         self._pushes = 0
-        self._ghosts = Ghosts(context)
-        self._requests = 0
         self._receiving = False
         self._early: list[bytes] = []  # what came while an application answered at once
         self._credit = 0
@@ -128,19 +112,6 @@ class H2Life:
         )
 
     # Time -----------------------------------------------------------------------------------------
-
-    def now(self) -> float:
-        """Seconds of the clock."""
-        return self.runtime.clock.now
-
-    def after(self, timeout: float) -> float:
-        """The time after a timeout of `[limits]`, of which 0 is none."""
-        return self.runtime.clock.now + timeout if timeout else NEVER
-
-    def wake_at(self, when: float) -> None:
-        """`sweep` is wanted then, at the latest."""
-        if when < self.deadline:  # noqa: PLR1730  # per request: a call of min() costs more
-            self.deadline = when
 
     def _settle(self) -> None:
         """All that was received has been dealt with."""
@@ -286,7 +257,7 @@ class H2Life:
         """Nothing of what the peer sends is read any more (RFC 9113 section 5.4.1)."""
         if self.dead:
             return
-        self._context.log.debug("%r: %s", self.port, fault)
+        self.context.log.debug("%r: %s", self.port, fault)
         self.dead = True
         self.engine.goaway(self.engine.last_id, fault.code)
         self._end_streams(fault.reason)
@@ -324,37 +295,24 @@ class H2Life:
             exchange.stream = None
             exchange.received = 0
             if exchange.expected > self.limits.receive_buffer:
-                self.reset(exchange, ErrorCode.NO_ERROR)
+                self.abandon(exchange, ErrorCode.NO_ERROR)
                 return
             exchange.give_credit(exchange.unread)
             exchange.unread = 0
         exchange.ends_at = self.after(self.limits.close_timeout)
         self.wake_at(exchange.ends_at)
 
-    def answer(self, exchange: H2Exchange, error: RemoteProtocolError) -> None:
-        """Give up a request that is open: by a response in the application's stead, if there is
-        none yet.
-        """
-        responded = exchange.responded
-        self._let_go(exchange, error.reason, None if responded else error.status)
-        if responded:
-            self.reset(exchange, ErrorCode.CANCEL)
-            return
-        self.engine.headers(exchange, self.writer.head(error.status, ())[0], end=True)
-        self.reset(exchange, ErrorCode.NO_ERROR)
-
-    def give_up(self, exchange: H2Exchange, reason: str, code: ErrorCode) -> None:
-        """Tell stream and client that it is over."""
-        self._let_go(exchange, reason)
-        self.reset(exchange, code)
-
-    def reset(self, exchange: H2Exchange, code: ErrorCode) -> None:
-        """Send RST_STREAM and forget the stream; whoever else is concerned has been told."""
+    def abandon(self, exchange: H2Exchange, code: int) -> None:
+        """See `MessageConnection`: send RST_STREAM, and forget the stream."""
         self.engine.reset(exchange.id, code)
         if exchange.stream is not None:
             self._mourn(exchange.stream)
         self.close(exchange)
         self.outbox.mark()
+
+    def _respond(self, exchange: H2Exchange, status: int) -> None:
+        self.engine.headers(exchange, self.writer.head(status, ())[0], end=True)
+        self.abandon(exchange, ErrorCode.NO_ERROR)
 
     def close(self, exchange: H2Exchange) -> None:
         """Forget a stream."""
@@ -373,21 +331,6 @@ class H2Life:
                 self._linger()
             else:
                 self._note_idle()
-
-    def _let_go(self, exchange: H2Exchange, reason: str, status: int | None = None) -> None:
-        """Tell the stream that it is over."""
-        stream = exchange.stream
-        if stream is not None:
-            stream.disconnect(reason, status)
-            self._mourn(stream)
-            if exchange.waiting is not None:
-                exchange.unblock()
-            exchange.stream = None
-
-    def _mourn(self, stream: Stream) -> None:
-        """The stream has no exchange any more; its application may still run."""
-        if not self.dead:
-            self._ghosts.add(stream)
 
     def _under_way(self) -> int:
         """Requests that count: those whose streams were reset while their applications run, too."""
@@ -413,7 +356,7 @@ class H2Life:
             self._end_farewell()
         next_look = min(self._partial_at, self._farewell_at, self._stalled_at)
         for exchange in list(self.engine.streams.values()):
-            next_look = min(next_look, due(self, exchange, now))
+            next_look = min(next_look, self._due(exchange, now))
         if self.dead:
             return
         self.deadline = now if self.peer_ended else next_look

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nonecorn.spi import Context, Port
-    from nonecorn_h2._budget import NoiseBudget
+    from nonecorn.spi.messages.budget import NoiseBudget
     from nonecorn_h2._engine import Engine
     from nonecorn_h2._exchange import H2Exchange
 

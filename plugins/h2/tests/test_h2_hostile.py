@@ -16,13 +16,13 @@ from hyperframe.frame import (
 )
 
 from nonecorn.spi import Clock
+from nonecorn.spi.messages.budget import NoiseBudget
 from nonecorn.testing import Gate, MemoryRuntime, make_context
 from nonecorn.testing.apps import Chunks, echo, hello, never_receives, never_responds
 from nonecorn.testing.clients.h2_frames import POST, H2Frames
 from nonecorn_h2 import _budget as budget
-from nonecorn_h2._budget import NoiseBudget
 from nonecorn_h2._connection import H2Connection
-from nonecorn_h2._errors import ConnectionFault
+from nonecorn_h2._errors import ConnectionFault, ErrorCode
 from nonecorn_h2._settings import H2Settings
 
 CALM = 11
@@ -288,7 +288,7 @@ def test_what_resets_leave_behind_is_bounded():
 
 def test_a_budget_is_spent():
     clock = Clock()
-    noise = NoiseBudget(clock, 10)
+    noise = NoiseBudget(clock, 10, ErrorCode.ENHANCE_YOUR_CALM)
     noise.spend(10)
     with pytest.raises(ConnectionFault, match="ENHANCE_YOUR_CALM noise"):
         noise.spend(1)
@@ -296,7 +296,7 @@ def test_a_budget_is_spent():
 
 def test_time_refills_a_budget():
     clock = Clock()
-    noise = NoiseBudget(clock, 60)
+    noise = NoiseBudget(clock, 60, ErrorCode.ENHANCE_YOUR_CALM)
     noise.spend(60)
     clock.tick(10.0, 0)
     for _ in range(10):
@@ -307,7 +307,7 @@ def test_time_refills_a_budget():
 
 def test_time_does_not_overfill_a_budget():
     clock = Clock()
-    noise = NoiseBudget(clock, 60)
+    noise = NoiseBudget(clock, 60, ErrorCode.ENHANCE_YOUR_CALM)
     clock.tick(10_000.0, 0)
     noise.spend(60)
     noise.spend(1)
@@ -316,7 +316,7 @@ def test_time_does_not_overfill_a_budget():
 
 
 def test_work_refills_a_budget_up_to_its_size():
-    noise = NoiseBudget(Clock(), 10)
+    noise = NoiseBudget(Clock(), 10, ErrorCode.ENHANCE_YOUR_CALM)
     noise.spend(10)
     noise.data_sent(1)
     noise.request_served()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nonecorn.testing import MemoryRuntime, WirePair, make_context
-from nonecorn.testing.apps import hello, respond
+from nonecorn.testing import EchoTunnel, MemoryRuntime, WirePair, make_context
+from nonecorn.testing.apps import hello, pushing
 from nonecorn.testing.clients.h2 import H2Client
 from nonecorn_h2._connection import H2Connection
 from nonecorn_h2._settings import H2Settings
@@ -23,18 +23,6 @@ def answer(app, **context):
 
 
 # Push ---------------------------------------------------------------------------------------------
-
-
-async def pushing(scope, receive, send):
-    if scope["path"] == "/pushed":
-        await respond(send, dict(scope["headers"])[b"x-why"])
-        return
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    if "http.response.push" in scope["extensions"]:
-        await send(
-            {"type": "http.response.push", "path": "/pushed", "headers": [(b"x-why", b"asked")]}
-        )
-    await send({"type": "http.response.body", "body": b"page"})
 
 
 PUSH = (H2Settings(push=True),)
@@ -63,40 +51,12 @@ def test_there_is_no_push_to_a_client_that_does_not_want_it():
 # Tunnels ------------------------------------------------------------------------------------------
 
 
-class Tunnel:
-    """A stream that accepts, and echoes what comes in upper case."""
-
-    blocked = job = None
-    expect_continue = False
-    remaining = -1
-
-    def __init__(self, context, exchange, port, version, method, path, query, headers, has_body):
-        self.exchange = exchange
-        self.facts = (version, method, path, has_body)
-        self.gone: list[str] = []
-
-    async def run(self) -> None:
-        self.exchange.tunnel(self, [(b"sec-websocket-protocol", b"x")])
-
-    def feed(self, data: bytes, end: bool) -> None:
-        self.exchange.body(self, data.upper(), end)
-        self.exchange.consumed(self, len(data))
-
-    def disconnect(self, reason: str = "client-gone", status: int | None = None) -> None:
-        self.gone.append(reason)
-
-
 CONNECT = [(":method", "CONNECT"), (":protocol", "websocket")]
 
 
-def tunnels() -> tuple[WirePair[H2Client], list[Tunnel]]:
-    made: list[Tunnel] = []
-
-    def factory(*arguments):
-        made.append(Tunnel(*arguments))
-        return made[-1]
-
-    return pair(hello, stream_upgrades={b"websocket": factory}), made
+def tunnels() -> tuple[WirePair[H2Client], list[EchoTunnel]]:
+    both = pair(hello, stream_upgrades={b"websocket": EchoTunnel})
+    return both, both.port.protocol.context.cache.setdefault(EchoTunnel, [])
 
 
 def test_extended_connect_opens_a_tunnel():

@@ -49,6 +49,11 @@ class H3Settings(Settings):
     congestion_control: Literal["cubic", "reno"] = setting(
         "cubic", help="How the rate of sending follows the network."
     )
+    ecn: bool = setting(
+        True,
+        help="Mark packets, on paths that bear it, so that routers can tell of congestion before "
+        "they drop any (ECN).",
+    )
     session_tickets: bool = setting(
         True, help="Let clients resume a session with any worker; not where they show certificates."
     )

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 from aioquic.quic import events
 from aioquic.quic.configuration import QuicConfiguration
-from aioquic.quic.connection import QuicConnection
 from aioquic.tls import Epoch
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -43,6 +42,7 @@ from nonecorn.spi import (
     TLSConfig,
 )
 from nonecorn.testing import DeadlockError, MemoryDatagramPort, MemoryRuntime, make_context
+from nonecorn_h3._ecn_client import EcnClient
 from nonecorn_h3._settings import H3Settings
 from nonecorn_h3.quic import QuicEndpoint, endpoint
 
@@ -54,6 +54,7 @@ ROUNDS = 10_000
 
 __all__ = [
     "SERVER",
+    "EcnClient",
     "FixedTLS",
     "Network",
     "QuicClient",
@@ -104,12 +105,15 @@ class Network:
         doubled: Fraction that arrives twice.
         seed: Of the choice.
         lost: How many were lost so far.
+        routers: Given the ECN field of a datagram to a client, returns that with which it arrives;
+            None where it does not.
     """
 
     loss: float = 0.0
     doubled: float = 0.0
     seed: int = 0
     lost: int = 0
+    routers: Callable[[int], int | None] = int
     _random: random.Random = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -186,7 +190,7 @@ class Recorder:
         self.port.close()
 
 
-class QuicClient(QuicConnection):
+class QuicClient(EcnClient):
     """aioquic's client, with an address and a memory.
 
     Attributes:
@@ -396,11 +400,14 @@ class QuicWire:
     def _to_clients(self) -> bool:
         now = self.runtime.time()
         taken = self.port.take()
+        marks = self.port.marks[len(self.port.marks) - len(taken) :]
         found = {client.address: client for client in self.clients.values()}
-        for data, address in taken:
+        for (data, address), mark in zip(taken, marks, strict=True):
             client = found.get(address)
-            if client is not None:
+            field = self.network.routers(mark) if client is not None else None
+            if client is not None and field is not None:
                 for each in self.network.carry(data):
+                    client.field = field
                     client.receive_datagram(each, SERVER, now)
                     client.collect()
         return bool(taken)

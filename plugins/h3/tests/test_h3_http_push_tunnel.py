@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nonecorn.spi import Limits, LocalProtocolError
-from nonecorn.testing import Gate, MemoryRuntime, make_context
-from nonecorn.testing.apps import hello, respond
+from nonecorn.testing import EchoTunnel, Gate, MemoryRuntime, make_context
+from nonecorn.testing.apps import hello, pushing, respond
 from nonecorn.testing.clients.h3_frames import (
     CANCEL_PUSH,
     CONTROL,
@@ -37,18 +37,6 @@ def peer(app, settings: H3Settings | None = None, *, port=None, **context) -> H3
 # Push ---------------------------------------------------------------------------------------------
 
 PUSH = H3Settings(push=True)
-
-
-async def pushing(scope, receive, send):
-    if scope["path"] == "/pushed":
-        await respond(send, dict(scope["headers"])[b"x-why"])
-        return
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    if "http.response.push" in scope["extensions"]:
-        await send(
-            {"type": "http.response.push", "path": "/pushed", "headers": [(b"x-why", b"asked")]}
-        )
-    await send({"type": "http.response.body", "body": b"page"})
 
 
 def test_a_push_is_promised_and_made():
@@ -200,39 +188,16 @@ def test_an_application_may_say_better():
 # Tunnels ------------------------------------------------------------------------------------------
 
 
-class Tunnel:
-    """A stream that accepts, and echoes what comes in upper case."""
-
-    blocked = job = None
-    expect_continue = False
-    remaining = -1
-
-    def __init__(self, context, exchange, port, version, method, path, query, headers, has_body):
-        self.exchange = exchange
-        self.facts = (version, method, path, has_body)
-        self.gone: list[str] = []
-        context.cache["tunnel"] = self
-
-    async def run(self) -> None:
-        self.exchange.tunnel(self, [(b"sec-websocket-protocol", b"x")])
-
-    def feed(self, data: bytes, end: bool) -> None:
-        self.exchange.body(self, data.upper(), end)
-        self.exchange.consumed(self, len(data))
-
-    def disconnect(self, reason: str = "client-gone", status: int | None = None) -> None:
-        self.gone.append(reason)
-
-
 def connect(one: H3Frames, protocol: bytes = b"Echo", *more) -> int:
     fields = [(b":method", b"CONNECT"), *GET[1:], (b":protocol", protocol), *more]
     return one.open(one.headers(fields))
 
 
 def tunnelled(**context):
-    one = peer(hello, stream_upgrades={b"echo": Tunnel}, **context)
+    one = peer(hello, stream_upgrades={b"echo": EchoTunnel}, **context)
     stream = connect(one)
-    return one, stream, one.port.protocol.context.cache["tunnel"]
+    [tunnel] = one.port.protocol.context.cache[EchoTunnel]
+    return one, stream, tunnel
 
 
 def test_a_tunnel_carries_bytes_both_ways():

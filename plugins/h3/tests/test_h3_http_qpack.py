@@ -8,6 +8,7 @@ import pylsqpack
 import pytest
 
 from nonecorn.spi import Limits
+from nonecorn.spi.messages.integer import prefixed_integer
 from nonecorn.testing import MemoryRuntime, make_context
 from nonecorn.testing.apps import echo, hello
 from nonecorn.testing.clients.h3_frames import ENCODER, GET, POST, H3Frames, data, frame
@@ -28,7 +29,7 @@ def peer(app, settings: H3Settings | None = None, **context) -> H3Frames:
 
 def insert(name: bytes, value: bytes) -> bytes:
     """An instruction: a literal name and value (RFC 9204 section 4.3.3)."""
-    return qpack.integer(len(name), 5, 0x40) + name + qpack.integer(len(value), 7, 0) + value
+    return prefixed_integer(len(name), 5, 0x40) + name + prefixed_integer(len(value), 7, 0) + value
 
 
 # Encoding -----------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from nonecorn_h3.capsules import CapsuleReader, encode_capsule
 from nonecorn_h3.sessions import H3Extension
 
 REFUSED = 0x3994BD84
+REQUEST_REJECTED = 0x10B
 
 
 class Handler:
@@ -133,6 +134,31 @@ def test_streams_of_a_client_reach_their_session():
     assert list(one.port.protocol.exchanges) == [connected]
     session.exchange.close_stream(first)
     assert one.port.owed == 0
+
+
+def test_sessions_go_on_after_the_farewell_and_requests_do_not():
+    one = peer()
+    connected, session = connect(one)
+    session.accept()
+    one.port.protocol._end_farewell()
+    one.run()
+    assert one.goaways == [connected + 4]
+    both = one.open(bidi(connected, b"xyz"), end=True)
+    away = one.open(uni(connected, b"abc"), bidirectional=False, end=True)
+    assert session.handlers[both].data == b"xyz"
+    assert session.handlers[away].data == b"abc"
+    asked = one.get()
+    assert one.port.streams[asked].reset == REQUEST_REJECTED
+    other = one.open(one.headers([(b":method", b"CONNECT"), *GET[1:], (b":protocol", b"thing")]))
+    assert one.port.streams[other].reset == REQUEST_REJECTED
+    of_the_other = one.open(bidi(other, b"xyz"))
+    assert one.port.streams[of_the_other].reset == REFUSED
+    assert list(one.port.protocol.exchanges) == [connected]
+    # Once they are gone, nothing is looked at any more.
+    one.reset(connected)
+    assert not one.port.protocol.exchanges
+    late = one.open(bidi(connected, b"xyz"))
+    assert one.port.streams[late].reset == REQUEST_REJECTED
 
 
 def test_a_unidirectional_stream_keeps_its_place_until_it_was_read():

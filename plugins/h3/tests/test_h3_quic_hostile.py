@@ -235,7 +235,7 @@ def test_a_handshake_message_without_end():
         (b"\x07\x01x", QuicErrorCode.PROTOCOL_VIOLATION),
         (b"\x21", QuicErrorCode.FRAME_ENCODING_ERROR),
         (b"\x19\x20", QuicErrorCode.PROTOCOL_VIOLATION),
-        (b"\x18\x05\x06\x08" + bytes(24), QuicErrorCode.PROTOCOL_VIOLATION),
+        (b"\x18\x05\x06\x08" + bytes(24), QuicErrorCode.FRAME_ENCODING_ERROR),
     ],
 )
 def test_violations_end_their_own_connection(frames: bytes, expected: int):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import select
 import socket
 import sys
@@ -105,6 +106,88 @@ def test_batches_are_one_call_each_way(wires):
     sender.send([b"x" * 1200] * 40, other.getsockname())
     assert repr(sender) == "<DatagramBatches segmented, together>"
     assert len(receiver.receive()) == 40
+
+
+@linux
+@pytest.mark.parametrize("count", [1, 30], ids=["alone", "segmented"])
+@pytest.mark.parametrize("mark", [0, 1, 2, 3])
+def test_marks_are_sent_and_leave_the_other_bits_of_the_socket_alone(wires, mark, count):
+    one, other = wires
+    if one.family == socket.AF_INET6:
+        one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, 0xB8)
+        other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVTCLASS, 1)
+    else:
+        one.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 0xB8)
+        other.setsockopt(socket.IPPROTO_IP, 13, 1)
+    DatagramBatches(one).send([b"x" * 1200] * count, other.getsockname(), mark)
+    for _ in range(count):
+        assert select.select([other], [], [], 10)[0]
+        _, [(_, _, value)], _, _ = other.recvmsg(2000, 100)
+        assert value[0] == 0xB8 | mark
+
+
+@linux
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_socket_for_both_families_sends_and_reads_marks(host: str):
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with (
+        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as both,
+        socket.socket(family, socket.SOCK_DGRAM) as peer,
+    ):
+        both.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        both.bind(("::", 0))
+        peer.bind((host, 0))
+        for sock in (both, peer):
+            sock.setblocking(False)
+        here, there = DatagramBatches(both), DatagramBatches(peer)
+        there.send([b"x" * 100] * 3, (host, both.getsockname()[1]), 2)
+        found = all_of(here, both, 3)
+        assert [mark for _, _, mark in found] == [2, 2, 2]
+        here.send([b"y" * 100] * 3 + [b"z"], found[0][1], 3)
+        here.send([b"last"], found[0][1])
+        found = all_of(there, peer, 5)
+        assert [mark for _, _, mark in found] == [3, 3, 3, 3, 0]
+
+
+class Refusing(socket.socket):
+    """A socket of a system that takes no mark.
+
+    Attributes:
+        refused: Calls so far.
+    """
+
+    refused = 0
+
+    def sendmsg(self, packets, control=(), *rest):
+        if any(kind in (socket.IP_TOS, socket.IPV6_TCLASS) for _, kind, _ in control):
+            self.refused += 1
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return super().sendmsg(packets, control, *rest)
+
+
+@pytest.mark.skipif(not hasattr(socket.socket, "sendmsg"), reason="there never is a mark")
+@pytest.mark.parametrize("count", [1, 40])
+def test_a_system_that_takes_no_marks_is_asked_once_and_loses_nothing(wires, count: int):
+    like, other = wires
+    with Refusing(like.family, socket.SOCK_DGRAM) as one:
+        one.bind((like.getsockname()[0], 0))
+        sender, receiver = DatagramBatches(one), DatagramBatches(other)
+        packets = [bytes([number]) * 1200 for number in range(count)]
+        for _ in range(3):
+            sender.send(packets, other.getsockname(), 2)
+            assert [data for data, _, _ in all_of(receiver, other, count)] == packets
+        assert one.refused <= 2  # all together, and the first by itself
+        assert repr(sender).endswith(", unmarked>")
+
+
+@linux
+def test_an_address_that_cannot_be_does_not_end_marks(wires):
+    one, other = wires
+    sender, receiver = DatagramBatches(one), DatagramBatches(other)
+    nowhere = (other.getsockname()[0], 0, *other.getsockname()[2:])
+    sender.send([b"x" * 100] * 2, nowhere, 2)
+    sender.send([b"y"], other.getsockname(), 2)
+    assert [mark for _, _, mark in all_of(receiver, other, 1)] == [2]
 
 
 def test_a_batch_to_nowhere_raises_nothing(wires):

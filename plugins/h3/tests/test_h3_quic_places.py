@@ -64,3 +64,14 @@ def test_what_was_broken_off_makes_place_once_it_was_read():
         protocol.port.consumed(stream, 3)
     wire.pump()
     assert len(protocol.ended) == MOST
+
+
+def test_the_client_hears_of_places_long_before_it_has_none_left():
+    """Some fail to open a stream that there is no credit for, instead of waiting."""
+    wire = QuicWire(settings=H3Settings(max_streams=100))
+    client = wire.connect()
+    wire.protocols[0].greedy = True
+    send(wire, client, 24)
+    assert client._remote_max_streams_uni == 100
+    send(wire, client, 1)
+    assert client._remote_max_streams_uni == 125

@@ -100,24 +100,26 @@ def test_a_group_can_be_steered_anew_and_left_alone():
 
 @pytest.mark.parametrize("address", [("127.0.0.1", 65535), ("::1", 1, 0, 0), ("fe80::1", 5, 77, 4)])
 def test_an_envelope_keeps_what_it_is_given(address: tuple[object, ...]):
-    assert list(opened(sealed(LISTENER, address, b"data"))) == [(LISTENER, address, b"data")]
+    message = sealed(LISTENER, address, b"data", 3)
+    assert list(opened(message)) == [(LISTENER, address, b"data", 3)]
 
 
 def test_many_messages_take_few_letters():
     address = ("127.0.0.1", 5)
     sent = [bytes([number]) * 1200 for number in range(200)]
-    letters = list(bundled(sealed(LISTENER, address, data) for data in sent))
+    letters = list(bundled(sealed(LISTENER, address, data, 2) for data in sent))
     assert len(letters) == 5
     assert max(map(len, letters)) < 65536
     assert [found for letter in letters for found in opened(letter)] == [
-        (LISTENER, address, data) for data in sent
+        (LISTENER, address, data, 2) for data in sent
     ]
 
 
 def test_a_letter_that_was_cut_tells_what_is_whole():
-    whole = sealed(LISTENER, ("127.0.0.1", 5), b"data")
+    address = ("127.0.0.1", 5)
+    whole = sealed(LISTENER, address, b"data", 0)
     for size in range(len(whole)):
-        assert list(opened(whole + whole[:size])) == [(LISTENER, ("127.0.0.1", 5), b"data")]
+        assert list(opened(whole + whole[:size])) == [(LISTENER, address, b"data", 0)]
 
 
 @pytest.mark.parametrize("junk", [b"", b"\0" * 5, b"\xff" * 14, b"\1\1\0\0" + b"\xff" * 20])

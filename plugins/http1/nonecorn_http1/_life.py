@@ -11,9 +11,7 @@ section 9.6); our direction ends first. `_abort`: what was sent must not be take
 
 from __future__ import annotations
 
-from typing import Any
-
-from nonecorn.spi import NEVER, RemoteProtocolError, RequestRecord
+from nonecorn.spi import NEVER, RemoteProtocolError, report_refusal
 from nonecorn_http1._exchange import ENDED, OPEN, Http1Exchange
 
 HEAD, LENGTH, CHUNKED, COMPLETE, RAW, DISCARD = range(6)
@@ -180,23 +178,7 @@ class Http1Life(Http1Exchange):
 
     def _record(self, error: RemoteProtocolError) -> None:
         self._context.log.debug("%r: refused: %s", self._port, error)
-        observers = self._context.observers.request_finished
-        if not observers:
-            return
-        port = self._port
-        scope: dict[str, Any] = {
-            "type": "http", "http_version": self._version, "client": port.client,
-            "server": port.server,
-            "scheme": self._context.scheme, "method": "", "path": "", "raw_path": b"",
-            "query_string": b"",
-            "headers": [],
-        }  # fmt: skip
-        record = RequestRecord(
-            scope=scope, status=error.status, headers=[], sent=0, received=0, duration=0.0,
-            reason=error.reason,
-        )  # fmt: skip
-        for observe in observers:
-            observe(record)
+        report_refusal(self._context, self._port, self._version, error.status, error.reason)
 
     def _end_stream(self, reason: str, status: int | None = None) -> None:
         stream = self.stream

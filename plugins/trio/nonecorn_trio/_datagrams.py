@@ -42,10 +42,10 @@ class DatagramSocket:
         if not self._closed:
             self._owner.poller.register(self._sock, READ, self._ready)
 
-    def send(self, packets: list[bytes], address: Any) -> None:
+    def send(self, packets: list[bytes], address: Any, mark: int = 0) -> None:
         """Send to one peer."""
         if not self._closed:
-            self._batches.send(packets, address)
+            self._batches.send(packets, address, mark)
 
     def pause_reading(self) -> None:
         """Receive no more, and still send."""

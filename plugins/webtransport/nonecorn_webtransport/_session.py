@@ -9,11 +9,9 @@ learn a number. What each message means is on the plugin's page in the documenta
 from __future__ import annotations
 
 import http
-from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, cast
 
 from nonecorn.spi import (
-    RECORD,
     Connection,
     Context,
     Exchange,
@@ -22,6 +20,7 @@ from nonecorn.spi import (
     LocalProtocolError,
     Message,
     RemoteProtocolError,
+    build_scope,
     follows_disconnect,
     is_disconnect,
 )
@@ -67,33 +66,15 @@ class WebTransportSession(SessionCommands):
         /,
     ) -> None:
         super().__init__(context, exchange, cast("QuicPort", port))
-        path = raw_path.decode("latin-1")
-        extensions: dict[str, Any] = {}
-        if port.tls is not None:
-            extensions["tls"] = port.tls.extension
-        self.scope = {
-            "type": "webtransport",
-            "asgi": {"version": "3.0", "spec_version": SPEC_VERSION},
-            "http_version": version,
-            "scheme": context.scheme,
-            "path": unquote(path) if "%" in path else path,
-            "raw_path": raw_path,
-            "query_string": query,
-            "root_path": context.root_path,
-            "headers": headers,
-            "client": port.client,
-            "server": port.server,
-            "subprotocols": [],
-            "extensions": extensions,
-        }
-        if context.state is not None:
-            self.scope["state"] = context.state.copy()
+        self.scope = build_scope(
+            "webtransport", SPEC_VERSION, context, port, version, raw_path, query, headers, {}
+        )
+        self.scope["subprotocols"] = []
         self._connected = False
         self._headers = []
         observers = context.observers
         if observers.request_finished:
             self._started = self.runtime.time()
-            extensions[RECORD] = {}
         self._handshake: handshake.Handshake | None = None
         self._refusal: RemoteProtocolError | None = None
         try:

@@ -23,7 +23,7 @@ class _SessionExchange(MemoryExchange):
         self.woken_at = when
 
     def send_datagram(self, data):
-        self.content += data
+        self._content += data
         return True
 
 

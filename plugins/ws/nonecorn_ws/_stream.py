@@ -23,10 +23,8 @@ from __future__ import annotations
 import http
 from collections import deque
 from typing import Any
-from urllib.parse import unquote
 
 from nonecorn.spi import (
-    RECORD,
     Connection,
     Context,
     Exchange,
@@ -35,6 +33,7 @@ from nonecorn.spi import (
     LocalProtocolError,
     Message,
     RemoteProtocolError,
+    build_scope,
     follows_disconnect,
     is_disconnect,
 )
@@ -85,27 +84,12 @@ class WebSocketStream(SocketLife):
         has_body: bool,
         /,
     ) -> None:
-        path = raw_path.decode("latin-1")
-        extensions: dict[str, Any] = {name: {} for name in _EXTENSIONS}
-        if port.tls is not None:
-            extensions["tls"] = port.tls.extension
-        self.scope = {
-            "type": "websocket",
-            "asgi": {"version": "3.0", "spec_version": SPEC_VERSION},
-            "http_version": version,
-            "scheme": "wss" if context.scheme == "https" else "ws",
-            "path": unquote(path) if "%" in path else path,
-            "raw_path": raw_path,
-            "query_string": query,
-            "root_path": context.root_path,
-            "headers": headers,
-            "client": port.client,
-            "server": port.server,
-            "subprotocols": [],
-            "extensions": extensions,
-        }
-        if context.state is not None:
-            self.scope["state"] = context.state.copy()
+        self.scope = build_scope(
+            "websocket", SPEC_VERSION, context, port, version, raw_path, query, headers,
+            {name: {} for name in _EXTENSIONS},
+        )  # fmt: skip
+        self.scope["scheme"] = "wss" if context.scheme == "https" else "ws"
+        self.scope["subprotocols"] = []
         self.blocked = None
         self.expect_continue = False
         self.job = None
@@ -131,7 +115,6 @@ class WebSocketStream(SocketLife):
         observers = context.observers
         if observers.request_finished:
             self._started = context.runtime.time()
-            extensions[RECORD] = {}
         self._handshake = self._refusal = None
         try:
             self._handshake = handshake.read(version, method, headers)

@@ -312,7 +312,7 @@ def test_without_a_deadline_start_up_may_take_long(runtime: MemoryRuntime) -> No
 
     lifespan = Lifespan(app, runtime, "auto")
     job = runtime.spawn(lambda: lifespan.startup(0))
-    runtime.advance(100_000)
+    runtime.advance(10_000)
     assert not job.done
     gate.open()
     runtime.run_until_idle()

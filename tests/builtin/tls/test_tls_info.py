@@ -133,7 +133,7 @@ def test_a_client_below_the_oldest_version_is_refused(certificates: Any) -> None
 
 def hello(name: str | None) -> bytes:
     """A foreign client's first bytes."""
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if name is None:
         context.check_hostname = False
     outgoing = ssl.MemoryBIO()

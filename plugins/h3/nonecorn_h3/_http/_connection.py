@@ -19,16 +19,8 @@ may be gone after any call into it; an exchange that is `closed` is in no table.
 from __future__ import annotations
 
 import random
-from typing import Any
 
-from nonecorn.spi import (
-    Context,
-    Headers,
-    QuicPort,
-    RemoteProtocolError,
-    RequestRecord,
-    StreamFactory,
-)
+from nonecorn.spi import Context, Headers, QuicPort, RemoteProtocolError
 from nonecorn.spi.messages.priority import parse_priority
 from nonecorn.spi.messages.request import (
     Head,
@@ -180,13 +172,16 @@ class H3Connection(H3Life):
             untyped = self.streams[stream_id] = UntypedStream(self, stream_id)
             return untyped
         if stream_id > self.last_id:
-            if self.leaving:
+            if not self.leaving:
+                self.last_id = stream_id
+            elif not self.sessions:
                 # Section 5.2: nothing was done, the client may ask again, elsewhere.
                 self.stop(stream_id, ErrorCode.REQUEST_REJECTED)
                 self.port.reset(stream_id, ErrorCode.REQUEST_REJECTED)
                 self.noise(budget.FRAME)
                 return None
-            self.last_id = stream_id
+            # Else it may be one of a session: those that are open go on, also with new streams
+            # (draft-ietf-webtrans-http3, "Interaction with the HTTP/3 GOAWAY frame").
         exchange = self.streams[stream_id] = self.exchanges[stream_id] = H3Exchange(self, stream_id)
         return exchange
 
@@ -233,74 +228,42 @@ class H3Connection(H3Life):
 
     def request(self, exchange: H3Exchange, head: Head, *, ended: bool) -> None:
         """See `nonecorn_h3._http._reader.Receiver`."""
-        method, path, query, headers, length, protocol, expects, priority = head
-        if ended and length > 0:
+        protocol = head.protocol
+        if ended and head.length > 0:
             self.refused(exchange, StreamFault(ErrorCode.MESSAGE_ERROR, "content-length"))
             return
-        if self._is_full():
+        if self._is_full() or (self.leaving and exchange.id > self.last_id):
             # RFC 9114 section 4.1.1: nothing was done, the client may ask again.
             self.abandon(exchange, ErrorCode.REQUEST_REJECTED)
             self.noise(budget.FRAME)
             return
-        if self.port.early and (protocol or method not in _SAFE):
+        if self.port.early and (protocol or head.method not in _SAFE):
             self.refused(exchange, RemoteProtocolError(425, "early-data"))
             return
-        factory = self.context.http
-        if protocol:
-            found = self.context.stream_upgrades.get(protocol)
-            if found is None:
-                # RFC 9220 section 3
-                self.refused(exchange, RemoteProtocolError(501, "protocol"))
-                return
-            factory = found
-            method = protocol.decode("latin-1")
-        if not ended:
-            exchange.expected = -1 if protocol else length
-            exchange.heard_at = self.now()
-            self.wake_at(self.after(self.limits.body_timeout))
+        context = self.context
+        factory = context.stream_upgrades.get(protocol) if protocol else context.http
+        if factory is None:
+            # RFC 9220 section 3
+            self.refused(exchange, RemoteProtocolError(501, "protocol"))
+            return
         early = self._early.pop(exchange.id, None) if self._early else None
         # RFC 9218 section 7: what came before the request prevails over its field. A tunnel does
         # not wait for another to end.
-        priority = early or priority or ((3, True) if protocol else None)
+        priority = early or head.priority or ((3, True) if protocol else None)
         if priority is not None:
             exchange.prioritize(*priority)
         if self.pushes.offered:
             exchange.can_push = self.pushes.allowed
-            exchange.authority = headers[0][1]  # `read_head` puts the host there
+            exchange.authority = head.headers[0][1]  # `read_head` puts the host there
         self._requests += 1
         if self._requests == self.limits.requests_per_connection:
             self._begin_farewell()
-        self._begin(
-            exchange, factory, method, path, query, headers.copy(), expects=expects and not ended
-        )
+        self._begin(exchange, factory, head, ended=ended)
 
-    def open_push(self, exchange: H3Exchange, path: bytes, query: bytes, headers: Headers) -> None:
+    def open_push(self, exchange: H3Exchange, head: Head) -> None:
         """Have the response to a promised request made."""
         self.streams[exchange.id] = self.exchanges[exchange.id] = exchange
-        self._begin(exchange, self.context.http, "GET", path, query, headers, expects=False)
-
-    def _begin(
-        self,
-        exchange: H3Exchange,
-        factory: StreamFactory,
-        method: str,
-        path: bytes,
-        query: bytes,
-        headers: Headers,
-        *,
-        expects: bool,
-    ) -> None:
-        if self.limits.app_timeout:
-            exchange.app_deadline = self.after(self.limits.app_timeout)
-            self.wake_at(exchange.app_deadline)
-        stream = factory(
-            self.context, exchange, self.port, "3", method, path, query, headers,
-            not exchange.peer_ended,
-        )  # fmt: skip
-        exchange.begin(stream, method)
-        if expects:
-            stream.expect_continue = True
-        stream.job = self.runtime.spawn(stream.run)
+        self._begin(exchange, self.context.http, head, ended=True)
 
     def refused(self, exchange: H3Exchange, error: RemoteProtocolError | StreamFault) -> None:
         """See `nonecorn_h3._http._reader.Receiver`."""
@@ -379,12 +342,6 @@ class H3Connection(H3Life):
             self.stop(exchange.id, ErrorCode.REQUEST_CANCELLED)
         self.noise(budget.RESET if asked else budget.FRAME)
 
-    def fault(self, exchange: H3Exchange, fault: StreamFault) -> None:
-        """See `nonecorn_h3._http._reader.Receiver`."""
-        self.context.log.debug("%r: stream %d: %s", self.port, exchange.id, fault)
-        self.give_up(exchange, fault.reason, fault.code)
-        self.noise(budget.RESET)
-
     def is_session_frame(self, kind: int) -> bool:
         """See `nonecorn_h3._http._reader.Receiver`."""
         return kind in self.sessions.frame_types
@@ -428,31 +385,6 @@ class H3Connection(H3Life):
             exchange = self.exchanges.get(stream_id)
             if exchange is not None:
                 exchange.resume()
-
-    def noise(self, units: int) -> None:
-        """Something of which a client may not send many."""
-        self.budget.spend(units)
-
-    # ----------------------------------------------------------------------------------------------
-
-    def _record(self, error: RemoteProtocolError | StreamFault) -> None:
-        self.context.log.debug("%r: refused: %s", self.port, error)
-        observers = self.context.observers.request_finished
-        if not observers:
-            return
-        port = self.port
-        scope: dict[str, Any] = {
-            "type": "http", "http_version": "3", "client": port.client, "server": port.server,
-            "scheme": self.context.scheme, "method": "", "path": "", "raw_path": b"",
-            "query_string": b"", "headers": [],
-        }  # fmt: skip
-        status = error.status if isinstance(error, RemoteProtocolError) else None
-        record = RequestRecord(
-            scope=scope, status=status, headers=[], sent=0, received=0, duration=0.0,
-            reason=error.reason,
-        )  # fmt: skip
-        for observe in observers:
-            observe(record)
 
 
 def _our_settings(context: Context, settings: H3Settings, *, datagrams: bool) -> dict[int, int]:

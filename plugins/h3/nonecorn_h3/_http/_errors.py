@@ -1,15 +1,12 @@
 """Error codes (RFC 9114 section 8.1, RFC 9204 section 6, RFC 9297 section 5.2), and the two ways in
 which a peer can be wrong.
-
-What a connection does about them is its own business. A `reason` goes to the log and to observers,
-never to the peer.
 """
 
 from __future__ import annotations
 
 import enum
 
-from nonecorn.spi import ProtocolError
+from nonecorn.spi.messages.faults import ConnectionFault, StreamFault
 
 
 class ErrorCode(enum.IntEnum):
@@ -38,23 +35,4 @@ class ErrorCode(enum.IntEnum):
     QPACK_DECODER_STREAM_ERROR = 0x202
 
 
-class _PeerError(ProtocolError):
-    """What the peer did, and what it is told.
-
-    Attributes:
-        code: For the frame that says so.
-        reason: A short word for the log, such as `content-length`.
-    """
-
-    def __init__(self, code: ErrorCode, reason: str) -> None:
-        self.code = code
-        self.reason = reason
-        super().__init__(f"{code.name} {reason}")
-
-
-class ConnectionFault(_PeerError):  # noqa: N818  # RFC 9114 has "connection error" for it
-    """The connection cannot go on: CONNECTION_CLOSE (RFC 9114 section 8)."""
-
-
-class StreamFault(_PeerError):  # noqa: N818
-    """The stream cannot: it is reset, and its connection goes on."""
+__all__ = ["ConnectionFault", "ErrorCode", "StreamFault"]

@@ -17,14 +17,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nonecorn.spi import NEVER, Context, Limits, QuicPort, RemoteProtocolError, Runtime, Stream
-from nonecorn.spi.messages.ghosts import Ghosts
-from nonecorn.spi.messages.response import ResponseWriter
+from nonecorn.spi import NEVER, Context, QuicPort, RemoteProtocolError
+from nonecorn.spi.messages.connection import MessageConnection
 from nonecorn_h3._http import _frames as f
-from nonecorn_h3._http._budget import NoiseBudget
-from nonecorn_h3._http._deadlines import due
 from nonecorn_h3._http._errors import ConnectionFault, ErrorCode
 from nonecorn_h3._http._qpack import FieldDecoder, StaticEncoder
+from nonecorn_h3._http._reader import WANT_HEAD
 from nonecorn_h3._http._unsent import LITTLE, LOOK, Unsent
 from nonecorn_h3._settings import H3Settings
 
@@ -45,31 +43,29 @@ _SHORT = 0.1
 """Seconds that the last words have before CONNECTION_CLOSE would take them back."""
 
 
-class H3Life:
+class H3Life(MessageConnection["H3Exchange"]):
     """What of a connection is not about one message; `H3Connection` completes it.
 
     Attributes:
-        context: The listener's.
-        port: The connection's.
-        runtime: Whose.
-        limits: `[limits]`.
         decoder: Reads the client's field sections.
-        writer: Makes response heads.
-        budget: For what is noise.
         streams: Who is told of each stream that is open, by number.
         exchanges: Those of them that are requests, and pushes.
         last_id: Highest number of a request so far; -4 before the first.
         leaving: The final GOAWAY was sent.
-        dead: Nothing more is read.
-        deadline: See `nonecorn.spi.QuicProtocol`.
     """
 
     __slots__ = (
-        "_control", "_ended_at", "_ghosts", "_idle_at", "_max_streams", "_requests", "_said_at",
-        "_stopped", "_timer", "_unsent", "budget", "context", "dead", "deadline", "decoder",
-        "exchanges", "last_id", "leaving", "limits", "port", "pushes", "runtime", "sessions",
-        "streams", "writer",
+        "_control", "_ended_at", "_idle_at", "_said_at", "_stopped", "_timer", "_unsent",
+        "decoder", "exchanges", "last_id", "leaving", "pushes", "sessions", "streams",
     )  # fmt: skip
+
+    version = "3"
+    no_error = ErrorCode.NO_ERROR
+    cancelled = ErrorCode.REQUEST_CANCELLED
+    internal_error = ErrorCode.INTERNAL_ERROR
+    excessive_load = ErrorCode.EXCESSIVE_LOAD
+
+    port: QuicPort
 
     pushes: Pushes
     sessions: Sessions
@@ -77,29 +73,17 @@ class H3Life:
 
     def __init__(self, context: Context, port: QuicPort, settings: H3Settings) -> None:
         limits = context.limits
-        self.context = context
-        self.port = port
-        self.runtime: Runtime = context.runtime
-        self.limits: Limits = limits
+        super().__init__(
+            context, port, StaticEncoder, noise=settings.noise, max_streams=settings.max_streams
+        )
         self.decoder = FieldDecoder(
             limits, settings.qpack_table_size, settings.qpack_blocked_streams
         )
-        cache = context.cache
-        key = (ResponseWriter, StaticEncoder)
-        writer = cache.get(key)
-        if writer is None:
-            writer = cache[key] = ResponseWriter(context, StaticEncoder())
-        self.writer: ResponseWriter = writer
-        self.budget = NoiseBudget(context.runtime.clock, settings.noise)
         self.streams: dict[int, StreamHandler] = {}
         self.exchanges: dict[int, H3Exchange] = {}
         self.last_id = -4
         self.leaving = False
-        self.dead = False
-        self._max_streams = settings.max_streams
-        self._ghosts = Ghosts(context)
         self._unsent = Unsent(port, limits.write_timeout)
-        self._requests = 0
         self._stopped: set[int] = set()
         self._timer: Timer | None = None
         self._said_at = -NEVER
@@ -118,19 +102,6 @@ class H3Life:
         )
 
     # Time -----------------------------------------------------------------------------------------
-
-    def now(self) -> float:
-        """Seconds of the clock."""
-        return self.runtime.clock.now
-
-    def after(self, timeout: float) -> float:
-        """The time after a timeout of `[limits]`, of which 0 is none."""
-        return self.runtime.clock.now + timeout if timeout else NEVER
-
-    def wake_at(self, when: float) -> None:
-        """`sweep` is wanted then, at the latest."""
-        if when < self.deadline:  # noqa: PLR1730  # per request: a call of min() costs more
-            self.deadline = when
 
     def head_awaited(self) -> None:
         """See `nonecorn_h3._http._reader.Receiver`."""
@@ -244,24 +215,8 @@ class H3Life:
             self.close(exchange)
             self.stop(exchange.id, ErrorCode.NO_ERROR)
 
-    def answer(self, exchange: H3Exchange, error: RemoteProtocolError) -> None:
-        """Give up a request that is open: by a response in the application's stead, if there is
-        none yet.
-        """
-        responded = exchange.responded
-        self._let_go(exchange, error.reason, None if responded else error.status)
-        if responded:
-            self.abandon(exchange, ErrorCode.REQUEST_CANCELLED)
-            return
-        self._respond(exchange, error.status)
-
-    def give_up(self, exchange: H3Exchange, reason: str, code: ErrorCode) -> None:
-        """Tell stream and client that it is over."""
-        self._let_go(exchange, reason)
-        self.abandon(exchange, code)
-
-    def abandon(self, exchange: H3Exchange, code: ErrorCode) -> None:
-        """Give a stream up in both directions; whoever else is concerned has been told."""
+    def abandon(self, exchange: H3Exchange, code: int) -> None:
+        """See `MessageConnection`: in both directions."""
         if exchange.stream is not None:
             self._mourn(exchange.stream)
         self.close(exchange)
@@ -277,7 +232,6 @@ class H3Life:
         self.port.stop(stream_id, code)
 
     def _respond(self, exchange: H3Exchange, status: int) -> None:
-        """A response without a body that is not the application's."""
         self.close(exchange)
         block = self.writer.head(status, ())[0]
         self.port.write(exchange.id, f.headers_frame(block), True)
@@ -295,7 +249,7 @@ class H3Life:
         if exchange.unread and not self.dead:
             self.port.consumed(stream_id, exchange.unread)
         if exchange.waiting is not None:
-            exchange.resume_writing()
+            exchange.unblock()
         exchange.stream = None
         exchange.datagrams = None
         if stream_id & 1:
@@ -306,21 +260,6 @@ class H3Life:
             self.decoder.cancel(stream_id)
         if not self.exchanges and not self.dead:
             self._note_idle()
-
-    def _let_go(self, exchange: H3Exchange, reason: str, status: int | None = None) -> None:
-        """Tell the stream that it is over."""
-        stream = exchange.stream
-        if stream is not None:
-            stream.disconnect(reason, status)
-            self._mourn(stream)
-            if exchange.waiting is not None:
-                exchange.resume_writing()
-            exchange.stream = None
-
-    def _mourn(self, stream: Stream) -> None:
-        """The stream has no exchange any more; its application may still run."""
-        if not self.dead:
-            self._ghosts.add(stream)
 
     def _is_full(self) -> bool:
         """As many requests as may be are under way: those whose streams were given up while their
@@ -348,7 +287,8 @@ class H3Life:
         next_look = NEVER
         for exchange in list(self.exchanges.values()):
             if not exchange.closed:
-                next_look = min(next_look, due(self, exchange, now))  # type: ignore[arg-type]
+                look = self._head_due if exchange.phase == WANT_HEAD else self._due
+                next_look = min(next_look, look(exchange, now))
         for stream_id in self._unsent.look(now):
             self.port.reset(stream_id, ErrorCode.REQUEST_CANCELLED)
         next_look = min(
@@ -361,3 +301,18 @@ class H3Life:
                 self._end_farewell()
             else:
                 self.wake_at(self._idle_at)
+
+    def _head_due(self, exchange: H3Exchange, now: float) -> float:
+        """As `_due`, for a request whose head is not complete."""
+        timeout = self.limits.head_timeout
+        when = exchange.opened_at + timeout if timeout else NEVER
+        if when <= now:
+            self.refused(exchange, RemoteProtocolError(408, "head-timeout"))
+            return NEVER
+        return when
+
+    # H3Connection's -------------------------------------------------------------------------------
+
+    if TYPE_CHECKING:
+
+        def refused(self, exchange: H3Exchange, error: RemoteProtocolError) -> None: ...

@@ -7,10 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from nonecorn.spi import Header, LocalProtocolError
+from nonecorn.spi import Header
 from nonecorn.spi.messages.priority import parse_priority
-from nonecorn.spi.messages.request import TARGET_BYTES
-from nonecorn.spi.messages.response import DROPPED, checked_fields
+from nonecorn.spi.messages.promise import make_promise
 from nonecorn_h3._http import _frames as f
 from nonecorn_h3._http import _qpack as qpack
 from nonecorn_h3._http._errors import ConnectionFault, ErrorCode
@@ -101,22 +100,15 @@ class Pushes:
         Raises:
             LocalProtocolError: The target or a header may not stand in a request.
         """
-        if target[:1] != b"/" or target.translate(None, TARGET_BYTES):
-            message = f"{target!r} is no path to push"
-            raise LocalProtocolError(message)
-        fields = [field for field in checked_fields(headers) if field[0] not in DROPPED]
+        connection = self._connection
+        promise = make_promise(
+            target, headers, scheme=connection.context.scheme, authority=parent.authority
+        )
         if not self.allowed:
             return
-        connection = self._connection
         port = connection.port
-        pseudo: list[Header] = [
-            (b":method", b"GET"),
-            (b":scheme", connection.context.scheme.encode()),
-            (b":authority", parent.authority),
-            (b":path", target),
-        ]
         number = f.encode_integer(self._next)
-        block = qpack.PREFIX + qpack.encode(pseudo + fields)
+        block = qpack.PREFIX + qpack.encode(promise.fields)
         port.write(parent.id, f.encode_frame(f.PUSH_PROMISE, number + block), False)
         stream_id = port.open(bidirectional=False)
         port.write(stream_id, f.encode_integer(f.PUSH_STREAM) + number, False)
@@ -125,8 +117,7 @@ class Pushes:
         exchange.peer_ended = True
         self._by_id[self._next] = exchange
         self._next += 1
-        path, _, query = target.partition(b"?")
-        connection.open_push(exchange, path, query, [(b"host", parent.authority), *fields])
+        connection.open_push(exchange, promise.head)
 
     def forget(self, exchange: H3Exchange) -> None:
         """A push has ended."""

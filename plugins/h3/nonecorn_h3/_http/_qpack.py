@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import pylsqpack
 
 from nonecorn.spi import Header, Headers, Limits
+from nonecorn.spi.messages.integer import prefixed_integer
 from nonecorn_h3._http._errors import ConnectionFault, ErrorCode
 
 PREFIX = b"\x00\x00"
@@ -75,22 +76,8 @@ def _encode_plain(fields: list[Header]) -> bytes:
 def _encode_secret(name: bytes, value: bytes) -> bytes:
     """A literal with a name of the static table and the N bit (section 4.5.4)."""
     return (
-        integer(_NEVER_INDEXED[name], 4, 0x70) + integer(len(value), 7, 0) + value
+        prefixed_integer(_NEVER_INDEXED[name], 4, 0x70) + prefixed_integer(len(value), 7, 0) + value
     )  # fmt: skip
-
-
-def integer(value: int, prefix_bits: int, first: int) -> bytes:
-    """An integer whose first byte has `first` above the prefix (section 4.1.1)."""
-    limit = (1 << prefix_bits) - 1
-    if value < limit:
-        return bytes((first | value,))
-    octets = bytearray((first | limit,))
-    value -= limit
-    while value >= 128:
-        octets.append(value & 127 | 128)
-        value >>= 7
-    octets.append(value)
-    return bytes(octets)
 
 
 # From the client ----------------------------------------------------------------------------------

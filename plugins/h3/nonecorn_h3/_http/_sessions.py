@@ -72,6 +72,10 @@ class Sessions:
     def __repr__(self) -> str:
         return f"<Sessions open={list(self._sessions)} waiting={list(self._waiting)}>"
 
+    def __len__(self) -> int:
+        """Sessions that are open."""
+        return len(self._sessions)
+
     def stream(self, stream_id: int, session_id: int, data: bytes, end: bool) -> None:
         """A stream has said which session it belongs to; `data` is not credited yet."""
         connection = self._connection
@@ -83,7 +87,8 @@ class Sessions:
             if handler is not None and (data or end):
                 handler.receive(data, end)
             return
-        gone = session_id <= connection.last_id and session_id not in connection.exchanges
+        known = session_id <= connection.last_id or connection.leaving
+        gone = known and session_id not in connection.exchanges
         if gone or len(self._waiting) >= _MOST_WAITING:
             first = self._extensions[0]
             code = first.gone if gone else None

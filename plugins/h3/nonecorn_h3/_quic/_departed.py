@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nonecorn.spi import DatagramPort
+    from nonecorn.spi import Datagram, DatagramPort
 
 
 class Departed:
@@ -30,7 +30,7 @@ class Departed:
     def __init__(
         self,
         port: DatagramPort,
-        farewell: Sequence[tuple[bytes, Any]],
+        farewell: Sequence[Datagram],
         until: float,
         ids: Sequence[bytes],
     ) -> None:
@@ -53,5 +53,5 @@ class Departed:
             self._heard += 1
             if self._heard >= self._next:
                 self._next *= 2
-                for packet, peer in self._farewell:
+                for packet, peer, _ in self._farewell:
                     self._port.send([packet], peer)

@@ -36,7 +36,7 @@ from nonecorn_h3._settings import H3Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from nonecorn.spi import Context, DatagramPort, Lane, QuicPort, QuicProtocol
+    from nonecorn.spi import Context, Datagram, DatagramPort, Lane, QuicPort, QuicProtocol
 
 _MOST_DEPARTED = 10000
 _MOST_YOUNG = 8
@@ -206,20 +206,18 @@ class QuicEndpoint:
             self._flushing = True
             self.runtime.end_of_tick(self._flush)
 
-    def send(self, datagrams: Sequence[tuple[bytes, Any]]) -> None:
-        """Send, in as few calls as there are changes of address."""
-        address = datagrams[0][1]
+    def send(self, datagrams: Sequence[Datagram]) -> None:
+        """Send, in as few calls as there are changes of address or mark."""
+        _, address, mark = datagrams[0]
         batch: list[bytes] = []
-        for data, peer in datagrams:
-            if peer != address:
-                self._port.send(batch, address)
-                batch, address = [], peer
+        for data, peer, field in datagrams:
+            if field != mark or peer != address:
+                self._port.send(batch, address, mark)
+                batch, address, mark = [], peer, field
             batch.append(data)
-        self._port.send(batch, address)
+        self._port.send(batch, address, mark)
 
-    def departed(
-        self, port: EnginePort, farewell: Sequence[tuple[bytes, Any]], until: float
-    ) -> None:
+    def departed(self, port: EnginePort, farewell: Sequence[Datagram], until: float) -> None:
         """It was closed; what still comes for it is answered by `farewell`."""
         self._ports.discard(port)
         if port.young:
@@ -246,7 +244,7 @@ class QuicEndpoint:
 
     # Within ---------------------------------------------------------------------------------------
 
-    def forwarded(self, data: bytes, address: Any) -> None:
+    def forwarded(self, data: bytes, address: Any, mark: int) -> None:
         """A datagram that another worker has received for us."""
         if len(data) <= ID_LENGTH:
             return
@@ -254,9 +252,9 @@ class QuicEndpoint:
         long = data[0] & 0x80
         found = self._known.get(data[6 : 6 + data[5]] if long else data[1 : 1 + ID_LENGTH])
         if found is not None:
-            found.arrived(data, address, now, 0)
+            found.arrived(data, address, now, mark)
         else:
-            self._stranger(data, address, now, 0, forwarded=True)
+            self._stranger(data, address, now, mark, forwarded=True)
 
     def _flush(self) -> None:
         self._flushing = False
@@ -271,7 +269,7 @@ class QuicEndpoint:
         """A datagram of no connection known here."""
         if not data[0] & 0x80:
             if data[0] & 0x40 and not (
-                not forwarded and self._forward(data[1 : 1 + ID_LENGTH], data, address)
+                not forwarded and self._forward(data[1 : 1 + ID_LENGTH], data, address, mark)
             ):
                 self._answers.reset(data, address, now)
             return
@@ -283,7 +281,7 @@ class QuicEndpoint:
             return
         if len(header.destination) > LONGEST_ID or len(header.source) > LONGEST_ID:
             return
-        if not forwarded and self._forward(header.destination, data, address):
+        if not forwarded and self._forward(header.destination, data, address, mark):
             return
         if (
             header.is_initial
@@ -292,21 +290,23 @@ class QuicEndpoint:
         ):
             self._initial(header, data, address, now, mark)
 
-    def _forward(self, connection_id: bytes, data: bytes, address: Any) -> bool:
+    def _forward(self, connection_id: bytes, data: bytes, address: Any, mark: int) -> bool:
         """Pass a datagram on to the worker that it belongs to; False: that is this one."""
         mailbox = self._mailbox
         if mailbox is None:
             return False
-        if mailbox.pass_on(connection_id, data, address):
+        if mailbox.pass_on(connection_id, data, address, mark):
             return True
         if len(connection_id) == ID_LENGTH:
             owner = self._ids.identity(connection_id)
             if owner == self._ids.own:
                 return False
-            if mailbox.forward(owner, data, address):
+            if mailbox.forward(owner, data, address, mark):
                 return True
         # An ID that a client made up, or one of a worker that is gone.
-        return mailbox.forward_first(connection_id, data, address) if data[0] & 0x80 else False
+        if not data[0] & 0x80:
+            return False
+        return mailbox.forward_first(connection_id, data, address, mark)
 
     def _initial(
         self, header: LongHeader, data: bytes, address: Any, now: float, mark: int

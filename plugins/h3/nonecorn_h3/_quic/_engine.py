@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from typing import Any
 
 if typing.TYPE_CHECKING:
-    from nonecorn.spi import Context, TLSInfo
+    from nonecorn.spi import Context, Datagram, TLSInfo
     from nonecorn_h3._quic._ids import ConnectionIDs
     from nonecorn_h3._quic._tokens import Tokens
     from nonecorn_h3._settings import H3Settings
@@ -163,8 +163,8 @@ class Engine(typing.Protocol):
         """
         ...
 
-    def outgoing(self, now: float) -> Sequence[tuple[bytes, Any]]:
-        """Datagrams to send now, with their addresses."""
+    def outgoing(self, now: float) -> Sequence[Datagram]:
+        """Datagrams to send now, with their addresses, and the ECN fields of their IP headers."""
         ...
 
     def deadline(self) -> float | None:

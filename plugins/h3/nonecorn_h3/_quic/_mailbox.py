@@ -35,7 +35,7 @@ from nonecorn_h3._quic._ids import destination
 if TYPE_CHECKING:
     from nonecorn.spi import DatagramPort, Lane, Place, Runtime
 
-Receive = Callable[[bytes, Any], None]
+Receive = Callable[[bytes, Any, int], None]
 
 _RETIRED = ".retired"
 """Marks a worker that takes no new connections, beside its socket."""
@@ -49,7 +49,7 @@ class Mailbox:
     Args:
         worker: The worker's part of it.
         lane: Which listener's datagrams these are.
-        receive: Takes a datagram and the address that it came from.
+        receive: Takes a datagram, the address that it came from, and its ECN field.
         known: Has the connection IDs of the endpoint.
 
     Attributes:
@@ -90,24 +90,24 @@ class Mailbox:
             _OPEN[key] = _WorkerMailbox(place, port.runtime)
         return cls(_OPEN[key], lane, receive, known)
 
-    def pass_on(self, connection_id: bytes, data: bytes, address: Any) -> bool:
+    def pass_on(self, connection_id: bytes, data: bytes, address: Any, mark: int) -> bool:
         """Give a datagram to another endpoint of this worker; False where none knows the ID."""
         for other in self._worker.endpoints[self._lane.listener]:
             if other is not self and connection_id in other.known:
-                other.receive(data, address)
+                other.receive(data, address, mark)
                 return True
         return False
 
-    def forward(self, identity: int, data: bytes, address: Any) -> bool:
+    def forward(self, identity: int, data: bytes, address: Any, mark: int) -> bool:
         """Send a datagram to the worker with that identity.
 
         Returns:
             False where there is no such worker. One that cannot take it now loses it, as the
             network might.
         """
-        return self._worker.send(identity, sealed(self._lane.listener, address, data))
+        return self._worker.send(identity, sealed(self._lane.listener, address, data, mark))
 
-    def forward_first(self, connection_id: bytes, data: bytes, address: Any) -> bool:
+    def forward_first(self, connection_id: bytes, data: bytes, address: Any, mark: int) -> bool:
         """Send a datagram with an ID that a client made up to the worker that all agree on.
 
         Returns:
@@ -117,7 +117,7 @@ class Mailbox:
         if self._lane.count > 1:
             return False
         owner = self._worker.owner(connection_id)
-        return owner is not None and self.forward(owner, data, address)
+        return owner is not None and self.forward(owner, data, address, mark)
 
     def retire(self) -> None:
         """It takes no new connections; where that holds for all, the other workers are told."""
@@ -179,10 +179,10 @@ class _WorkerMailbox:
     def datagrams_received(self, packets: list[tuple[bytes, Any, int]]) -> None:
         """See `Endpoint`."""
         for letter, _, _ in packets:
-            for listener, address, data in opened(letter):
+            for listener, address, data, mark in opened(letter):
                 boxes = self.endpoints.get(listener)
                 if boxes:
-                    _addressee(boxes, data).receive(data, address)
+                    _addressee(boxes, data).receive(data, address, mark)
 
     def pause(self) -> None:
         """See `Endpoint`: only endpoints take connections."""

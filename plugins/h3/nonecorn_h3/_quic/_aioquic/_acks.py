@@ -80,6 +80,8 @@ class Acks(Marks):
         sent = space.sent_packets
         oldest = next(iter(sent)) if sent else largest + 1
         taken: list[Any] = []
+        marking = self._marking
+        late = 0
         high = largest
         while True:
             low = high - length
@@ -92,6 +94,8 @@ class Acks(Marks):
                     packet = sent.pop(number, None)
                     if packet is not None:
                         taken.append(packet)
+            if marking.late:
+                late += marking.recover(low, high, epoch)
             for skipped in self._skipped:
                 if low <= skipped <= high:
                     raise _violation(frame_type, "a packet acknowledged that was not sent")
@@ -101,10 +105,18 @@ class Acks(Marks):
             gap, at = read_varint(data, at)
             length, at = read_varint(data, at)
             high = low - gap - 2
+        counts = None
         if frame_type == QuicFrameType.ACK_ECN:
-            for _ in range(3):
-                _, at = read_varint(data, at)
-        space.largest_acked_packet = max(space.largest_acked_packet, largest)
+            ect0, at = read_varint(data, at)
+            ect1, at = read_varint(data, at)
+            congested, at = read_varint(data, at)
+            counts = (ect0, ect1, congested)
+        # aioquic's largest is 0 where there is none yet.
+        if largest > space.largest_acked_packet or (taken and not largest):
+            space.largest_acked_packet = largest
+            if counts is not None or marking.mark or late:
+                self._judge(epoch, counts, taken, late, now)
+                self._log_marking()
         if taken:
             seconds = (delay << self._remote_ack_delay_exponent) / 1000000
             self._settle(space, taken, largest, seconds, now)

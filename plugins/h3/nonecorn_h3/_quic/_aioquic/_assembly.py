@@ -8,15 +8,19 @@ and a path are confirmed, are aioquic's `QuicPacketBuilder`'s; so are all where 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aioquic import tls
 from aioquic.quic.connection import QuicNetworkPath
 from aioquic.quic.packet import QuicPacketType
 from aioquic.quic.recovery import QuicPacketSpace
 
+from nonecorn_h3._quic._aioquic._marking import Marking
 from nonecorn_h3._quic._aioquic._sending import Sending
 from nonecorn_h3._quic._aioquic._varint import varint
+
+if TYPE_CHECKING:
+    from nonecorn.spi import Datagram
 
 _ONE_RTT = tls.Epoch.ONE_RTT
 _FIXED, _SPIN, _PHASE = 0x40, 5, 2
@@ -44,7 +48,7 @@ class SentPacket:
     """As aioquic's `QuicSentPacket`, for packets made here."""
 
     __slots__ = (
-        "delivery_handlers", "packet_number", "sent_bytes", "sent_time",
+        "delivery_handlers", "marking", "packet_number", "sent_bytes", "sent_time",
     )  # fmt: skip
 
     epoch = _ONE_RTT
@@ -58,6 +62,7 @@ class SentPacket:
         self.sent_bytes = size
         self.sent_time = now
         self.delivery_handlers = handlers
+        self.marking: Marking | None = None
 
     def __repr__(self) -> str:
         return f"<SentPacket {self.packet_number} {self.sent_bytes}>"
@@ -79,13 +84,14 @@ class Assembly(Sending):
             and not self._has_control(paths[0])
         )
 
-    def _assemble(self, now: float) -> list[tuple[bytes, Any]]:
+    def _assemble(self, now: float) -> list[Datagram]:
         """As many packets as congestion control and pacing allow."""
         space = self._spaces[_ONE_RTT]
         path = self._network_paths[0]
         control = self._loss._cc
         pacer = self._pacer
-        made: list[tuple[bytes, Any]] = []
+        marking = self._marking
+        made: list[Datagram] = []
         self._pacing_at = None
         while True:
             due = space.ack_at is not None and space.ack_at <= now
@@ -99,13 +105,15 @@ class Assembly(Sending):
                     data = False
             if not data and not due:
                 return made
-            packet = self._one(space, path, now, data=data)
+            # An acknowledgement alone would prove nothing, and could be what does not arrive.
+            mark = marking.mark if data or not marking.testing else 0
+            packet = self._one(space, path, now, mark, data=data)
             if packet is None:
                 return made
-            made.append((packet, path.addr))
+            made.append((packet, path.addr, mark))
 
     def _one(
-        self, space: QuicPacketSpace, path: QuicNetworkPath, now: float, *, data: bool
+        self, space: QuicPacketSpace, path: QuicNetworkPath, now: float, mark: int, *, data: bool
     ) -> bytes | None:
         """One packet; None where there was nothing to put in."""
         number = self._packet_number
@@ -144,6 +152,10 @@ class Assembly(Sending):
                 # RFC 9000 section 10.1.
                 self._ack_eliciting_sent_since_receipt = True
                 self._close_at = now + self._idle_timeout()
+            if mark:
+                self._sent_marked(record, _ONE_RTT)
+        elif mark:
+            self._sent_marked(None, _ONE_RTT)
         path.bytes_sent += size
         return packet
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from aioquic import tls
 from aioquic.quic.configuration import QuicConfiguration
-from aioquic.quic.connection import QuicConnection, QuicConnectionError
+from aioquic.quic.connection import Limit, QuicConnection, QuicConnectionError
 from aioquic.quic.packet import QuicErrorCode
 from aioquic.quic.packet_builder import QuicSentPacket
 from aioquic.quic.recovery import QuicPacketSpace
@@ -89,6 +89,7 @@ class Base(QuicConnection):
         self._spare_window = spare_window
         wanted = 2 * max_streams * stream_window + spare_window
         self._data_window = min(wanted, _MOST_DATA)
+        self._streams_due = max_streams >> 2
         for limit in (self._local_max_streams_bidi, self._local_max_streams_uni):
             limit.value = limit.sent = max_streams
         self._local_max_data.value = self._local_max_data.sent = self._data_window
@@ -194,8 +195,15 @@ class Base(QuicConnection):
             # The peer may open another in its place (RFC 9000 section 4.6).
             limit = self._stream_limit(stream.stream_id)
             limit.value += 1
-            if limit.sent - limit.used < limit.value - limit.sent:
+            if self._is_due(limit):
                 self._limits_due = True
+
+    def _is_due(self, limit: Limit) -> bool:
+        """Whether the peer is to be told how many streams more it may open: long before it has none
+        left, since some clients fail to open another then, instead of waiting.
+        """
+        more = limit.value - limit.sent
+        return more > 0 and (more >= self._streams_due or limit.sent - limit.used < more)
 
     def _mark(self, stream: Stream) -> None:
         """The stream has a frame about itself to send."""

@@ -26,6 +26,7 @@ from nonecorn_h3._quic._aioquic._tls import ServerTLS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nonecorn.spi import Datagram
     from nonecorn_h3._quic._aioquic._snapshot import Snapshot
     from nonecorn_h3._quic._engine import Arrival, EngineEvents, Environment
 
@@ -77,6 +78,7 @@ class Connection(Paths):
             stream_window=environment.context.limits.receive_buffer,
             spare_window=settings.receive_window,
             most_size=settings.max_datagram_size,
+            marks=settings.ecn,
         )
         first = self._new_id(0)
         first.was_sent = True
@@ -138,17 +140,17 @@ class Connection(Paths):
             self._listener.id_issued(self.host_cid)
         self._tell()
 
-    def outgoing(self, now: float) -> Sequence[tuple[bytes, Any]]:
+    def outgoing(self, now: float) -> Sequence[Datagram]:
         """See `Engine`."""
         self._now = now
-        if self._is_quiet(now):
-            return ()
+        if self._quic_logger is None and self._is_quiet(now):
+            return ()  # else the file must be closed, whoever has ended the connection
         self._skip_number()
         crypto = self._cryptos.get(tls.Epoch.ONE_RTT)
         if crypto is not None and self._packet_number >= self._keys_until:
             self._keys_until = self._packet_number + KEY_LIFETIME
             self.request_key_update()
-        found = self._assemble(now) if self._is_plain() else self.datagrams_to_send(now)
+        found = self._assemble(now) if self._is_plain() else self._build(now)
         if self._is_worth_a_probe():
             found += self._probe_path(now)
         if self._state in END_STATES:
@@ -168,7 +170,6 @@ class Connection(Paths):
         """See `Engine`."""
         self._now = now
         self.handle_timer(now)
-        self._suspect_path()
         self._tell()
 
     # What its protocol does -----------------------------------------------------------------------

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from aioquic import tls
 from aioquic.quic import packet, packet_builder, recovery, stream
 from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.congestion import cubic, reno
 from aioquic.quic.connection import Limit, QuicConnection, QuicNetworkPath
 from aioquic.quic.crypto import CryptoContext, CryptoPair
 
@@ -39,13 +40,14 @@ CONNECTION = (
 )  # fmt: skip
 """Attributes of a connection."""
 
-METHODS = {
+METHODS: dict[type, dict[str, tuple[str, ...]]] = {
     QuicConnection: {
         "_get_or_create_stream": ("self", "frame_type", "stream_id"),
         "_handle_ack_frame": ("self", "context", "frame_type", "buf"),
         "_handle_datagram_frame": ("self", "context", "frame_type", "buf"),
         "_handle_max_data_frame": ("self", "context", "frame_type", "buf"),
         "_handle_max_stream_data_frame": ("self", "context", "frame_type", "buf"),
+        "_handle_new_connection_id_frame": ("self", "context", "frame_type", "buf"),
         "_handle_reset_stream_frame": ("self", "context", "frame_type", "buf"),
         "_handle_stop_sending_frame": ("self", "context", "frame_type", "buf"),
         "_handle_stream_data_blocked_frame": ("self", "context", "frame_type", "buf"),
@@ -59,6 +61,7 @@ METHODS = {
         "_parse_transport_parameters": ("self", "data", "from_session_ticket"),
         "_payload_received": ("self", "context", "plain", "crypto_frame_required"),
         "_replenish_connection_ids": ("self",),
+        "_send_probing_frames": ("self", "network_path", "now"),
         "_stream_limit": ("self", "stream_id"),
         "_unblock_streams": ("self", "is_unidirectional"),
         "_update_traffic_key": ("self", "direction", "epoch", "cipher_suite", "secret"),
@@ -98,6 +101,8 @@ METHODS = {
         "update_after_send": ("self", "now"),
         "update_rate": ("self", "congestion_window", "smoothed_rtt"),
     },
+    cubic.CubicCongestionControl: {"on_packets_lost": ("self", "now", "packets")},
+    reno.RenoCongestionControl: {"on_packets_lost": ("self", "now", "packets")},
     stream.QuicStreamReceiver: {"handle_frame": ("self", "frame"), "starting_offset": ("self",)},
 }
 """Arguments of methods that are called, or have others in their place."""
@@ -134,9 +139,14 @@ def changes() -> Iterator[str]:
     for kind, names in _PARTS.items():
         yield from _absent(kind(), names)
     sent = set(packet_builder.QuicSentPacket.__dataclass_fields__)
-    wanted = {"delivery_handlers", "in_flight", "is_ack_eliciting", "packet_number", "sent_time"}
+    wanted = {
+        "delivery_handlers", "epoch", "in_flight", "is_ack_eliciting", "packet_number",
+        "sent_time",
+    }  # fmt: skip
     for name in sorted(wanted - sent):
         yield f"QuicSentPacket has no {name}"
+    if hasattr(packet_builder.QuicSentPacket, "__slots__"):
+        yield "QuicSentPacket takes no other attributes"
     for kind, methods in METHODS.items():
         for name, arguments in methods.items():
             found = getattr(kind, name, None)

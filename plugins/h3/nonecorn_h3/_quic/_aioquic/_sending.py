@@ -279,8 +279,7 @@ class Sending(Short):
         """MAX_DATA and MAX_STREAMS, once there is enough to give."""
         data = self._local_max_data
         for limit in (data, self._local_max_streams_bidi, self._local_max_streams_uni):
-            more = limit.value - limit.sent
-            if more and (limit is data or limit.sent - limit.used < more):
+            if limit.value > limit.sent if limit is data else self._is_due(limit):
                 buf = builder.start_frame(
                     limit.frame_type,
                     capacity=CONNECTION_LIMIT_FRAME_CAPACITY,
