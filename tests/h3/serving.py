@@ -14,14 +14,14 @@ from typing import TypeVar
 
 import pytest
 
-from nonecorn.testing import ServeProcess
 from nonecorn.testing.address import address_of
+from tests.e2e.forked import ForkedServe
 
 ROOT = Path(__file__).parents[2]
 WORKERS = ["asyncio", "uvloop", "trio"]
 
 
-class QuicServed(ServeProcess):
+class QuicServed(ForkedServe):
     """An application of the tests, served by HTTP/3 too.
 
     Args:

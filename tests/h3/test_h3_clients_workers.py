@@ -32,7 +32,10 @@ pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="driven by POSIX signals"),
 ]
 
-PATIENT = ("--graceful-timeout", "40", "--keep-alive-timeout", "12")
+PATIENT = (
+    *("--graceful-timeout", "60", "--keep-alive-timeout", "12"),
+    *("--limits-body-timeout", "60", "--limits-write-timeout", "60"),
+)
 """For connections whose client is busy with others, on a machine that is, too. In so much time, a
 worker that was succeeded says goodbye to those that it has."""
 

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Self
 
-from nonecorn.testing import ServeProcess
+from tests.e2e.forked import ForkedServe
 
 HERE = Path(__file__).parent
 _NUMBERS = itertools.count(1)
@@ -32,10 +32,10 @@ class Backend:
         self._args = args
         self._bind = bind or f"{host}:0"
         self._health = f"{host}:0"
-        self._server: ServeProcess | None = None
+        self._server: ForkedServe | None = None
 
     @property
-    def server(self) -> ServeProcess:
+    def server(self) -> ForkedServe:
         assert self._server is not None
         return self._server
 
@@ -57,7 +57,7 @@ class Backend:
     def start(self) -> list[int]:
         """Start it; the processes that serve."""
         arguments = ["--bind", self._bind, "--health-bind", self._health, "--lifespan", "off"]
-        self._server = ServeProcess("shop:app", [*arguments, *self._args], cwd=HERE)
+        self._server = ForkedServe("shop:app", [*arguments, *self._args], cwd=HERE)
         self._server.start()
         if not self._bind.startswith("unix:"):
             self._bind = self._server.url.partition("://")[2]

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from nonecorn.testing import RawResponse, ServeProcess
+from nonecorn.testing import RawResponse
 from nonecorn.testing.wire import connect
+from tests.e2e.forked import ForkedServe
 from tests.e2e.raw import PATIENCE, ask, get
 
 WORKERS = ["asyncio", "uvloop", "trio"]
@@ -93,7 +94,7 @@ def app(version: object = 1) -> str:
     return APP.format(version=str(version))
 
 
-class Reloading(ServeProcess):
+class Reloading(ForkedServe):
     """`nonecorn serve --reload` in a directory of the test's.
 
     Attributes:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from nonecorn.testing import ServeProcess
 from nonecorn.testing.wire import connect
+from tests.e2e.forked import ForkedServe
 from tests.e2e.raw import responses
 from tests.supervisor.waiting import until
 
@@ -39,7 +39,7 @@ def worker(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-class Supervised(ServeProcess):
+class Supervised(ForkedServe):
     """A server with workers.
 
     Attributes:

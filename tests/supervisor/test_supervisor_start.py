@@ -14,7 +14,7 @@ import pytest
 
 import nonecorn
 from nonecorn.spi import ConfigError
-from nonecorn.testing import ServeExitedError
+from nonecorn.testing import ServeExitedError, ServeProcess
 from nonecorn.testing.wire import connect
 from tests.e2e.raw import ask, get, responses
 from tests.supervisor.conftest import HERE, WORKERS, Supervised, alive, supervised
@@ -77,8 +77,11 @@ def test_a_worker_imports_what_the_plan_names_and_no_more(standing):
     assert others[standing.worker] not in modules
 
 
-def test_the_supervisor_has_no_event_loop_and_no_ssl(standing):
-    mapped = Path(f"/proc/{standing.pid}/maps").read_text()
+def test_the_supervisor_has_no_event_loop_and_no_ssl(worker):
+    """In a process of its own: those that are forked for other tests have imported it all."""
+    args = ["-k", worker, "-w", "1", "--app-dir", str(HERE)]
+    with ServeProcess("supervised:app", args) as server:
+        mapped = Path(f"/proc/{server.pid}/maps").read_text()
     assert "_socket" in mapped or "libpython" in mapped or "python" in mapped
     for name in ("_ssl", "libssl", "_asyncio", "uvloop", "httptools"):
         assert name not in mapped, name
