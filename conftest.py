@@ -9,8 +9,13 @@ from collections.abc import Iterator
 from itertools import groupby, islice
 
 import pytest
+from hypothesis import settings
 
 _TREE = "nonecorn"
+
+# On a machine that does other things too, how long an example takes says nothing of it.
+settings.register_profile("nonecorn", deadline=None)
+settings.load_profile("nonecorn")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what runs beside others with SIGINT ignored, and so would every server be that

@@ -58,6 +58,7 @@ def main() -> None:
             say(f"making {venv} for Python {wanted['python']}")
             create(venv)
         install(venv, python, groups, by_uv=not arguments.pip, lowest=arguments.lowest)
+        run([str(python), "-m", "compileall", "-qq", "-j", "0", *(str(each) for each in sources())])
         stamp.write_text(json.dumps(wanted), encoding="utf-8")
     print(python)
 
@@ -74,6 +75,11 @@ def read_stamp(stamp: Path) -> dict[str, Any]:
 def projects() -> list[Path]:
     """Directories of all distributions, the kernel's first."""
     return [ROOT, *(path.parent for path in sorted(ROOT.glob("plugins/*/pyproject.toml")))]
+
+
+def sources() -> list[Path]:
+    """Directories with what is installed from here; nobody else compiles it."""
+    return [ROOT / "nonecorn", *ROOT.glob("plugins/*/nonecorn_*")]
 
 
 def tables(project: Path) -> dict[str, Any]:
@@ -144,6 +150,7 @@ def install(venv: Path, python: Path, groups: list[str], *, by_uv: bool, lowest:
     tested = ["-c", str(ROOT / "constraints.txt")]
     versions = ["--resolution", "lowest-direct"] if lowest else tested
     uv = [str(python), "-m", "uv", "pip", "install", "--quiet", "--python", str(python)]
+    uv += ["--compile-bytecode"]  # as pip does: not every process may write it, or has the time
     if by_uv and tried([*pip, *tested, "uv"]) and tried([*uv, *versions, "-r", str(listing)]):
         return
     if lowest:
