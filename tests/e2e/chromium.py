@@ -92,7 +92,9 @@ class Chromium:
             # What else it has to say must not fill the pipe.
             rest = threading.Thread(target=process.stderr.read, daemon=True)
             rest.start()
-            self._socket = stack.enter_context(connect(address, proxy=None, max_size=None))
+            # Pings would come from a thread, and disturb tests of what draws random numbers.
+            options = {"proxy": None, "max_size": None, "ping_interval": None}
+            self._socket = stack.enter_context(connect(address, **options))
             [target] = self.ask("Target.getTargets", filter=[{"type": "page"}])["targetInfos"]
             found = self.ask("Target.attachToTarget", flatten=True, targetId=target["targetId"])
             self._page = Page(self, found["sessionId"])
