@@ -10,6 +10,7 @@ neither pluggy nor the rest of the kernel by it.
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 from nonecorn.spi.application import (
@@ -27,10 +28,6 @@ from nonecorn.spi.application import (
     Scope,
     Send,
 )
-from nonecorn.spi.clock import TICK, Clock, http_date
-from nonecorn.spi.coding import choose_coding
-from nonecorn.spi.context import Admission, AppContext, Context, Observers
-from nonecorn.spi.disconnect import follows_disconnect, is_disconnect
 from nonecorn.spi.errors import (
     ApiMismatchError,
     AppLoadError,
@@ -50,49 +47,7 @@ from nonecorn.spi.errors import (
     RemoteProtocolError,
     StartupError,
 )
-from nonecorn.spi.observer import (
-    RECORD,
-    UNLOGGED,
-    Observer,
-    RequestRecord,
-    recorded_scope,
-    report_refusal,
-)
-from nonecorn.spi.options import read_options
-from nonecorn.spi.protocol import (
-    NEVER,
-    Exchange,
-    Protocol,
-    ProtocolFactory,
-    ProtocolUpgrade,
-    UpgradeRequest,
-)
-from nonecorn.spi.quic import (
-    Endpoint,
-    EndpointFactory,
-    Lane,
-    Place,
-    QuicPort,
-    QuicProtocol,
-    QuicProtocolFactory,
-    Steer,
-)
 from nonecorn.spi.refs import Ref
-from nonecorn.spi.run import Running, current_run, running
-from nonecorn.spi.runtime import (
-    Connection,
-    DatagramPort,
-    Job,
-    Lifetime,
-    Listening,
-    Port,
-    Runtime,
-    Timer,
-    Waiter,
-    Worker,
-)
-from nonecorn.spi.scope import build_scope
-from nonecorn.spi.server import Server
 from nonecorn.spi.settings import Limits, SettingInfo, Settings, Unit, info_of, setting
 from nonecorn.spi.specs import (
     AppLoaderSpec,
@@ -107,14 +62,60 @@ from nonecorn.spi.specs import (
     TransportSpec,
     WorkerSpec,
 )
-from nonecorn.spi.stream import Stream, StreamFactory
-from nonecorn.spi.tls import TLSCertificate, TLSConfig, TLSInfo, TLSSource
-from nonecorn.spi.transport import Binder, BindRequest, Bound
 
 if TYPE_CHECKING:
     import pluggy
 
-    from nonecorn.spi.datagrams import DatagramBatches
+    from nonecorn.spi.clock import TICK, Clock, http_date
+    from nonecorn.spi.coding import choose_coding
+    from nonecorn.spi.context import Admission, AppContext, Context, Observers
+    from nonecorn.spi.datagrams import Datagram, DatagramBatches
+    from nonecorn.spi.disconnect import follows_disconnect, is_disconnect
+    from nonecorn.spi.observer import (
+        RECORD,
+        UNLOGGED,
+        Observer,
+        RequestRecord,
+        recorded_scope,
+        report_refusal,
+    )
+    from nonecorn.spi.options import read_options
+    from nonecorn.spi.protocol import (
+        NEVER,
+        Exchange,
+        Protocol,
+        ProtocolFactory,
+        ProtocolUpgrade,
+        UpgradeRequest,
+    )
+    from nonecorn.spi.quic import (
+        Endpoint,
+        EndpointFactory,
+        Lane,
+        Place,
+        QuicPort,
+        QuicProtocol,
+        QuicProtocolFactory,
+        Steer,
+    )
+    from nonecorn.spi.run import Running, current_run, running
+    from nonecorn.spi.runtime import (
+        Connection,
+        DatagramPort,
+        Job,
+        Lifetime,
+        Listening,
+        Port,
+        Runtime,
+        Timer,
+        Waiter,
+        Worker,
+    )
+    from nonecorn.spi.scope import build_scope
+    from nonecorn.spi.server import Server
+    from nonecorn.spi.stream import Stream, StreamFactory
+    from nonecorn.spi.tls import TLSCertificate, TLSConfig, TLSInfo, TLSSource
+    from nonecorn.spi.transport import Binder, BindRequest, Bound
 
     hookimpl: pluggy.HookimplMarker
 
@@ -122,21 +123,79 @@ PLUGIN_API: Final = 1
 """Version of this contract. A descriptor states the one it was written for as its own
 `PLUGIN_API`."""
 
+_LATER = {
+    "clock": ("TICK", "Clock", "http_date"),
+    "coding": ("choose_coding",),
+    "context": ("Admission", "AppContext", "Context", "Observers"),
+    "datagrams": ("Datagram", "DatagramBatches"),
+    "disconnect": ("follows_disconnect", "is_disconnect"),
+    "observer": (
+        "RECORD",
+        "UNLOGGED",
+        "Observer",
+        "RequestRecord",
+        "recorded_scope",
+        "report_refusal",
+    ),
+    "options": ("read_options",),
+    "protocol": (
+        "NEVER",
+        "Exchange",
+        "Protocol",
+        "ProtocolFactory",
+        "ProtocolUpgrade",
+        "UpgradeRequest",
+    ),
+    "quic": (
+        "Endpoint",
+        "EndpointFactory",
+        "Lane",
+        "Place",
+        "QuicPort",
+        "QuicProtocol",
+        "QuicProtocolFactory",
+        "Steer",
+    ),
+    "run": ("Running", "current_run", "running"),
+    "runtime": (
+        "Connection",
+        "DatagramPort",
+        "Job",
+        "Lifetime",
+        "Listening",
+        "Port",
+        "Runtime",
+        "Timer",
+        "Waiter",
+        "Worker",
+    ),
+    "scope": ("build_scope",),
+    "server": ("Server",),
+    "stream": ("Stream", "StreamFactory"),
+    "tls": ("TLSCertificate", "TLSConfig", "TLSInfo", "TLSSource"),
+    "transport": ("Binder", "BindRequest", "Bound"),
+}
+"""What descriptors do not need: they are read for every `--help`."""
+_WHERE = {name: module for module, names in _LATER.items() for name in names}
+
 
 def __getattr__(name: str) -> Any:
-    # Only descriptors need the marker; workers import this package and must not pay for pluggy.
     if name == "hookimpl":
+        # Only descriptors need the marker; workers import this package and must not pay for pluggy.
         import pluggy  # noqa: PLC0415
 
-        marker = globals()["hookimpl"] = pluggy.HookimplMarker("nonecorn")
-        return marker
-    # Only runtimes need these, and they need `socket`.
-    if name in ("Datagram", "DatagramBatches"):
-        from nonecorn.spi import datagrams  # noqa: PLC0415
+        found: Any = pluggy.HookimplMarker("nonecorn")
+    elif name in _WHERE:
+        found = getattr(importlib.import_module(f"nonecorn.spi.{_WHERE[name]}"), name)
+    else:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    globals()[name] = found
+    return found
 
-        return getattr(datagrams, name)
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 __all__ = [
@@ -168,6 +227,7 @@ __all__ = [
     "ConfigError",
     "Connection",
     "Context",
+    "Datagram",
     "DatagramBatches",
     "DatagramPort",
     "Endpoint",
