@@ -80,6 +80,7 @@ class Http1Connection(Http1Life):
         self._pending = b""
         self._processing = False
         self._paused = False
+        self._body_left = 0
         self._unread = 0
         self._empty_lines = 0
         self._fields_block = b""

@@ -169,6 +169,10 @@ class Http1Exchange:
         self._trailers_due = trailers
         if close or self._context.draining:
             self._keep_alive = self._expecting = False
+        elif done and self._body_left > self._limits.receive_buffer:
+            # So much of the request is still to come that it will not be read: the client is not to
+            # take the connection for one that stays.
+            self._keep_alive = False
         if not self._keep_alive and not self._expectation_met():
             ending = b"connection: close\r\n" + ending
         elif self._version == "1.0":

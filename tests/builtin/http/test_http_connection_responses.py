@@ -647,3 +647,11 @@ def test_one_beyond_it_ends_the_connection(serve, request_bytes: bytes) -> None:
     server.run()
     assert port.eof_sent
     assert port.exchange(GET) == b""
+
+
+@pytest.mark.parametrize(("left", "said"), [(2000, []), (2001, [b"close"])])
+def test_who_sends_one_beyond_it_is_told_with_the_response(serve, left: int, said: list) -> None:
+    """Or would send its next request on a connection that is about to be closed."""
+    server = serve(hello, limits={"receive_buffer": 2000})
+    (response,) = read_responses(server.connect().exchange(post(b"", length=left)), closed=False)
+    assert response.values(b"connection") == said
