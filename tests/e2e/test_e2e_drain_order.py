@@ -50,6 +50,7 @@ def test_the_steps_of_a_drain_come_one_after_the_other(worker, tmp_path):
         assert upload.recv(1) == b""
         # Those that are not in time are cancelled, and the application ends last.
         assert server.exit_code is None
+        server.wait_for_line("events told")
         assert server.output.endswith("stuck begun\nevents told\n")
         server.terminate()
         assert responses(stuck)[0].status == 503
