@@ -36,6 +36,8 @@ class QuicPort(Connection, typing.Protocol):
             8470).
         max_datagram: Most bytes of a datagram (RFC 9221) that the peer takes now; 0 where it
             takes none.
+        settled: The peer has acknowledged all that was sent, and nothing waits that could be sent
+            now.
     """
 
     early: bool
@@ -47,6 +49,11 @@ class QuicPort(Connection, typing.Protocol):
 
     @property
     def max_datagram(self) -> int:
+        """See the class."""
+        ...
+
+    @property
+    def settled(self) -> bool:
         """See the class."""
         ...
 

@@ -99,6 +99,7 @@ class MemoryQuicPort:
         protocol: What `serve` made.
         streams: Every stream that either side has used.
         opened: Those that the protocol has opened, in order.
+        settled: See `nonecorn.spi.QuicPort`; a test may say that the peer acknowledges nothing.
         datagrams: What the protocol has sent as datagrams.
         close_code: What it gave to `close`.
         close_reason: The same.
@@ -130,6 +131,7 @@ class MemoryQuicPort:
         self.max_datagram = max_datagram
         self.streams: dict[int, MemoryQuicStream] = {}
         self.opened: list[int] = []
+        self.settled = True
         self.datagrams: list[bytes] = []
         self.close_code: int | None = None
         self.close_reason = ""

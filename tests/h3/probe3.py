@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 from tests.h2.probe import HELD, app, event, respond, respond_json, route
 
@@ -63,3 +64,12 @@ async def upload(scope, receive, send):
         size += len(message.get("body", b""))
         more = message.get("more_body", False)
     await respond_json(send, {"pid": os.getpid(), "size": size})
+
+
+@route("/stall")
+async def stall(scope, receive, send):
+    """Keeps the loop from everything for the seconds in the query, once the body has come."""
+    while (await receive()).get("more_body", False):
+        pass
+    time.sleep(float(scope["query_string"]))  # noqa: ASYNC251  # that is the point
+    await respond(send, b"late")

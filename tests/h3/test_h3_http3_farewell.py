@@ -27,6 +27,18 @@ def test_a_drain_is_said_in_two_steps_and_loses_nothing(serve, worker):
         assert server.wait() == 0
 
 
+def test_the_close_does_not_overtake_a_response_of_a_loop_that_was_held_up(serve, worker):
+    with serve(worker) as server, server.connect() as client:
+        stream = client.open(request(b"/stall?2.5", method=b"POST"), end=False)
+        client.ping()
+        server.interrupt()
+        client.wait(lambda: len(client.goaways) == 2)
+        client.send(stream, b"", end=True)
+        assert client.answer(stream).data == b"late"
+        assert client.wait_closed().error_code == 0x100
+        assert server.wait() == 0
+
+
 def test_a_connection_ends_after_its_requests(serve, worker):
     with serve(worker, "--limits-requests-per-connection", "3") as server:
         with server.connect() as client:

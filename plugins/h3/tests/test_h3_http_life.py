@@ -241,8 +241,49 @@ def test_a_response_has_left_before_its_connection_does():
     one.runtime.advance(6)
     assert not one.port.closed
     one.port.drain()
-    one.runtime.advance(6)
+    one.runtime.advance(0.9)
     assert len(one.body(stream)) == 50_000
+    assert not one.port.closed
+    one.runtime.advance(1.2)
+    assert one.port.close_code == 0x100
+
+
+@pytest.mark.parametrize("acknowledged", [True, False])
+def test_a_response_is_acknowledged_before_its_connection_leaves(acknowledged):
+    """Within three seconds: some clients are never heard of again."""
+    one = peer(hello, limits=Limits(keep_alive_timeout=0))
+    one.port.settled = False
+    one.port.protocol.shutdown()
+    one.get()
+    one.runtime.advance(1.9 if acknowledged else 2.9)
+    assert not one.port.closed
+    one.port.settled = acknowledged
+    one.runtime.advance(0.3)
+    assert one.port.close_code == 0x100
+
+
+def test_a_client_that_is_gone_is_not_waited_for():
+    """All that it does not acknowledge is the farewell."""
+    one = peer(hello, limits=Limits(keep_alive_timeout=0))
+    one.get()
+    one.runtime.advance(4)
+    one.port.settled = False
+    one.port.protocol.shutdown()
+    one.runtime.advance(0.7)
+    assert one.port.close_code == 0x100
+
+
+def test_the_close_does_not_overtake_a_response_of_a_loop_that_was_held_up():
+    gate = Gate()
+    one = peer(Gated(gate, b"whole"), limits=Limits(keep_alive_timeout=0))
+    one.get()
+    one.port.protocol.shutdown()
+    one.runtime.advance(2)
+    one.runtime.clock.now -= 5  # no tick could be
+    gate.open()
+    one.run()
+    assert not one.port.closed
+    one.runtime.advance(1)
     assert one.port.close_code == 0x100
 
 

@@ -194,6 +194,23 @@ def test_datagrams_both_ways_and_no_longer_than_fits():
     assert len(client.of_type(events.DatagramFrameReceived)) == 64
 
 
+def test_a_port_is_settled_when_all_is_acknowledged():
+    wire = QuicWire()
+    client = wire.connect()
+    port = wire.protocols[0].port
+    client.send_stream_data(0, b"?", end_stream=True)
+    wire.pump()
+    wire.pump(1)
+    assert port.settled
+    port.write(0, b"!", True)
+    assert not port.settled
+    port.flush(wire.runtime.time())
+    assert not port.settled
+    wire.pump()
+    wire.pump(1)
+    assert port.settled
+
+
 def test_no_datagrams_where_the_peer_takes_none():
     wire = QuicWire()
     wire.connect(configuration={"max_datagram_frame_size": None})

@@ -6,8 +6,9 @@ has ended, since it still costs what a request costs.
 
 A connection ends in two ways. With a farewell (RFC 9114 section 5.2): GOAWAY with the highest
 possible stream number, so that the client makes no new requests; a moment later a second GOAWAY,
-which names the first stream that is not served; when those before it are done, and what was said
-last has had a moment to arrive, CONNECTION_CLOSE. Or with a fault: CONNECTION_CLOSE at once.
+which names the first stream that is not served; when those before it are done, the client has
+acknowledged their responses and has had a moment to read them, CONNECTION_CLOSE. Or with a fault:
+CONNECTION_CLOSE at once.
 
 `deadline` may be earlier than anything that is due: what is common only stores the time at which it
 happened, and `sweep` finds out what is due and when to look again.
@@ -38,7 +39,12 @@ if TYPE_CHECKING:
 _ON_ITS_WAY = 0.5
 """Seconds in which requests arrive whose client had not heard of the farewell."""
 _MOMENT = 1.0
-"""Seconds in which a client can be expected to have all of a response, lost packets too."""
+"""Seconds that a client has to read a response: some forget what they have received at the close.
+"""
+_LONG = 3.0
+"""Seconds after a response for which its acknowledgement is waited for: it may be lost repeatedly,
+or its client have gone.
+"""
 _SHORT = 0.1
 """Seconds that the last words have before CONNECTION_CLOSE would take them back."""
 
@@ -109,7 +115,7 @@ class H3Life(MessageConnection["H3Exchange"]):
 
     def _note_idle(self) -> None:
         """Nothing is under way: the client may be silent for so long."""
-        self._ended_at = self.now()
+        self._ended_at = self.runtime.time()  # a farewell counts less than the clock's ticks
         if self.leaving:
             self._leave()
             return
@@ -167,9 +173,11 @@ class H3Life(MessageConnection["H3Exchange"]):
         if self.dead or self.exchanges:
             return
         now = self.runtime.time()
-        left = max(self._said_at + _SHORT, self._ended_at + _MOMENT) - now
         if self._unsent:
             self._unsent.look(now)
+            self._ended_at = now
+        left = max(self._said_at + _SHORT, self._ended_at + _MOMENT) - now
+        if now < self._ended_at + _LONG and not self.port.settled:
             left = max(left, _SHORT)
         if left > 0:
             self._call_in(left, self._leave)

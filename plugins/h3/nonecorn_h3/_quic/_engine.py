@@ -130,6 +130,7 @@ class Engine(typing.Protocol):
             timeouts (RFC 9000 section 10.2).
         client: Peer's socket address now.
         max_datagram: As that of `QuicPort`.
+        settled: The same.
     """
 
     @property
@@ -154,6 +155,11 @@ class Engine(typing.Protocol):
 
     @property
     def max_datagram(self) -> int:
+        """See the class."""
+        ...
+
+    @property
+    def settled(self) -> bool:
         """See the class."""
         ...
 

@@ -73,6 +73,11 @@ class EnginePort:
         """See `QuicPort`."""
         return self._engine.max_datagram
 
+    @property
+    def settled(self) -> bool:
+        """See `QuicPort`."""
+        return self._lost or self._engine.settled
+
     def write(self, stream: int, data: bytes, end: bool) -> None:
         """See `QuicPort`."""
         engine = self._engine

@@ -126,6 +126,11 @@ class Connection(Paths):
             return 0
         return max(0, min(peers - 3, self._max_datagram_size - _DATAGRAM_OVERHEAD))
 
+    @property
+    def settled(self) -> bool:
+        """See `Engine`."""
+        return not (self._queue or self._marked or self._loss.bytes_in_flight)
+
     # What happens to it ---------------------------------------------------------------------------
 
     def received(self, data: bytes, address: Any, now: float, mark: int) -> None:
