@@ -12,15 +12,21 @@ import pytest
 from hypothesis import settings
 
 _TREE = "nonecorn"
+_PYTHON_IGNORES = {
+    getattr(signal, name) for name in ("SIGPIPE", "SIGXFSZ") if hasattr(signal, name)
+}
 
 # On a machine that does other things too, how long an example takes says nothing of it.
 settings.register_profile("nonecorn", deadline=None)
 settings.load_profile("nonecorn")
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell starts what runs beside others with SIGINT ignored, and so would every server be that
-    # a test starts and interrupts.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+for _signal in signal.valid_signals() - _PYTHON_IGNORES:
+    # A shell starts what runs beside others with SIGINT ignored, nohup what is to survive its
+    # terminal with SIGHUP: so would every server be that a test starts, and then signals.
+    if signal.getsignal(_signal) is signal.SIG_IGN:
+        signal.signal(
+            _signal, signal.default_int_handler if _signal == signal.SIGINT else signal.SIG_DFL
+        )
 
 
 def pytest_xdist_auto_num_workers() -> int:
