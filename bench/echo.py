@@ -55,6 +55,9 @@ def connect(port: int) -> socket.socket:
             answer += _receive(sock)
         if answer != ANSWER:
             raise BenchError(f"unexpected frame: {answer[:40]!r}")
+    except ConnectionError as error:
+        sock.close()
+        raise BenchError("the server closed the connection") from error
     except BaseException:
         sock.close()
         raise
@@ -140,6 +143,8 @@ def run_echo(port: int, *, seconds: float, connections: int) -> Load:
             client_cpu = time.process_time() - cpu_before
             for sock in sockets.values():
                 sock.send(_CLOSE)
+        except (ConnectionResetError, BrokenPipeError) as error:
+            raise BenchError("the server closed the connection") from error
         finally:
             for sock in sockets.values():
                 sock.close()

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from environment import pip_of
+from environment import pip_of, run
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
@@ -90,7 +90,7 @@ def main() -> None:
     for directory in (WHEELS, DEPENDENCIES):
         shutil.rmtree(directory, ignore_errors=True)
     build = ["uv", "build", "--quiet", "--all-packages", "--out-dir", str(WHEELS)]
-    subprocess.run([sys.executable, "-m", *build], check=True, cwd=ROOT)
+    run([sys.executable, "-m", *build])
     expected = 1 + len(list(ROOT.glob("plugins/*/pyproject.toml")))
     for pattern in ("nonecorn*.tar.gz", "nonecorn*.whl"):
         found = len(list(WHEELS.glob(pattern)))

@@ -15,12 +15,18 @@ from typing import NoReturn
 
 import click
 
+from nonecorn._output import write_out
 from nonecorn.cli.group import nonecorn
 
 MAX_WIDTH = 100
 """Columns of help, however wide the terminal is."""
 
 COMPLETION_VARIABLE = "_NONECORN_COMPLETE"
+
+_UNWRITABLE = (errno.EPIPE, errno.EIO, errno.ENOSPC, *([errno.EINVAL] if os.name == "nt" else ()))
+"""What writing to a reader, terminal or disk that has had enough fails with; Windows says EINVAL
+for a broken pipe.
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -53,21 +59,26 @@ def run(argv: Sequence[str] | None = None) -> int:
             standalone_mode=False,
             terminal_width=_width(),
         )
-        sys.stdout.flush()
+        lost = write_out()
+        if isinstance(code, int):
+            return code  # of a server; what its application had to say is another matter
+        if lost is not None:
+            raise lost
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 130
-    except BrokenPipeError:
-        # The reader of our output has gone (`nonecorn config show | head`). Nothing may be written
-        # any more, not even by the interpreter as it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except OSError as error:
-        if error.errno != errno.EINVAL or os.name != "nt":
+        if error.errno not in _UNWRITABLE:
             raise
-        return 1  # what Windows makes of a broken pipe
+        # The reader of our output may have gone (`nonecorn config show | head`): nothing may be
+        # written any more, not even by the interpreter as it flushes at exit.
+        write_out()
+        if error.errno in (errno.EIO, errno.ENOSPC):
+            reason = (error.strerror or str(error)).lower()
+            click.echo(f"nonecorn: error: the output cannot be written: {reason}", err=True)
+        return 1
     except Exception as error:
         # Only what raised it can have imported the tree of errors, and `--help` should not.
         errors = sys.modules.get("nonecorn.spi.errors")
@@ -81,7 +92,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         for line in str(error).splitlines() or [type(error).__name__]:
             click.echo(f"nonecorn: error: {line}", err=True)
         return int(error.exit_code)
-    return code if isinstance(code, int) else 0
+    return 0
 
 
 def _width() -> int:

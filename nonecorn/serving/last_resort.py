@@ -13,6 +13,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from nonecorn._output import write_out
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -37,8 +39,7 @@ def end_process(code: int, tidy: Callable[[], None], message: str = "") -> None:
         if message:
             sys.stderr.write(f"nonecorn: error: {message}\n")
         tidy()
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+        write_out()
         os._exit(code)
 
     timer = threading.Timer(PATIENCE, end)

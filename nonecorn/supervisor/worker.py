@@ -20,6 +20,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, NoReturn
 
+from nonecorn._output import write_out
 from nonecorn.builtin.logs import setup_logging
 from nonecorn.serving.application import load_application
 from nonecorn.serving.bindings import Bindings
@@ -77,6 +78,7 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001  # said, and the process ends
         traceback.print_exc()
         control.failed(code, f"{type(error).__name__}: {error}")
+    write_out()
     sys.exit(code)
 
 

@@ -45,6 +45,7 @@ def test_help_imports_no_plugin_no_loop_and_no_metadata(tmp_path, argv):
     assert not plugins(found)
     assert not found & (LOOPS | ENGINES | {"importlib.metadata", "pluggy", "tomllib"})
     assert {name for name in found if name.startswith("nonecorn.")} == {
+        "nonecorn._output",
         "nonecorn._version",
         "nonecorn.cli",
         "nonecorn.cli.group",

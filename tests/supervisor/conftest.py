@@ -18,6 +18,10 @@ from tests.e2e.raw import responses
 from tests.supervisor.waiting import until
 
 HERE = Path(__file__).parent
+GONE = "raise RuntimeError('gone')  # since it is broken\n"
+"""An application that cannot be imported, in place of `from supervised import app`. Its size is
+another: within one second that alone tells Python that what it has compiled is out of date.
+"""
 WORKERS = ["asyncio", "uvloop", "trio"]
 FLEET = {"asyncio": 1, "uvloop": 2, "trio": 1}
 """Workers of each kind, where all three kinds are to show the same. How several are started and

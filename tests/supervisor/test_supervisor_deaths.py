@@ -11,7 +11,7 @@ import pytest
 
 from nonecorn.testing.wire import connect
 from tests.e2e.raw import ask, get, responses
-from tests.supervisor.conftest import HERE, Supervised, alive, supervised
+from tests.supervisor.conftest import GONE, HERE, Supervised, alive, supervised
 from tests.supervisor.load import Load
 from tests.supervisor.waiting import held_up, until
 
@@ -131,7 +131,7 @@ def test_when_no_worker_can_be_started_any_more_the_server_ends_with_1(tmp_path)
     path.write_text("from supervised import app\n")
     args = ["-w", "1", "--app-dir", str(tmp_path)]
     with Supervised("fragile:app", args, env={"PYTHONPATH": str(HERE)}) as server:
-        path.write_text("raise RuntimeError('gone')\n")
+        path.write_text(GONE)
         os.kill(server.workers[0], signal.SIGKILL)
         assert server.wait() == 1
     last = server.errors.splitlines()[-1]
@@ -146,7 +146,7 @@ def test_while_one_worker_serves_a_place_that_stays_empty_is_no_end(tmp_path):
     args = ["-w", "2", "--app-dir", str(tmp_path)]
     with Supervised("fragile:app", args, env={"PYTHONPATH": str(HERE)}) as server:
         victim, other = server.workers
-        path.write_text("raise RuntimeError('gone')\n")
+        path.write_text(GONE)
         os.kill(victim, signal.SIGKILL)
         server.wait_for_line("'fragile:app' cannot be imported")
         with Load(server.address) as load:

@@ -10,7 +10,7 @@ import pytest
 
 from nonecorn.testing.wire import connect
 from tests.e2e.raw import responses
-from tests.supervisor.conftest import FLEET, HERE, Supervised, alive
+from tests.supervisor.conftest import FLEET, GONE, HERE, Supervised, alive
 from tests.supervisor.load import Load
 from tests.supervisor.waiting import until
 
@@ -123,7 +123,7 @@ def test_a_program_that_does_not_start_changes_nothing(worker, tmp_path):
         Load(str(sock)) as load,
     ):
         workers = server.workers
-        path.write_text("raise RuntimeError('gone')\n")
+        path.write_text(GONE)
         server.send_signal(signal.SIGUSR2)
         server.wait_for_line("not replaced, this program goes on: it exited with 3")
         load.more(5)

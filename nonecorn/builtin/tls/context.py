@@ -7,6 +7,7 @@ prompt on the terminal.
 
 from __future__ import annotations
 
+import platform
 import ssl
 from collections.abc import Sequence
 
@@ -89,6 +90,12 @@ def _set_groups(context: ssl.SSLContext, groups: str) -> None:
             context.set_ecdh_curve(groups)
     except (ssl.SSLError, ValueError) as error:
         message = f"tls_groups = {groups!r}: OpenSSL knows no such group (X25519 is one)"
+        if set_groups is None and isinstance(error, ssl.SSLError):
+            # It does; but Python 3.11.2, for one, asks it for a curve, which X25519 is not there.
+            message = (
+                f"tls_groups = {groups!r}: Python {platform.python_version()} cannot choose that "
+                f"group (prime256v1 is one that it can)"
+            )
         raise ConfigError(message) from error
 
 

@@ -4,8 +4,9 @@ Two members mean something: `u`, an integer of 0 to 7, and `i`, a boolean. Other
 another type and numbers out of range are ignored (RFC 9218 section 4), but have to be well-formed:
 a field that is not says nothing at all (RFC 8941 section 4.2).
 
-The grammar is one pattern for one member. What it has taken it does not give back (`(?>`, `*+`): a
-member has one reading, and a long field costs what its length says.
+The grammar is one pattern for one member. A member has one reading: wherever the pattern could go
+back, what it would try instead fails at the next byte, so a long field costs what its length says.
+(Groups that give nothing back would say so outright, but before Python 3.11.5 they match too much.)
 """
 
 from __future__ import annotations
@@ -13,20 +14,20 @@ from __future__ import annotations
 import re
 
 _KEY = r"[a-z*][a-z0-9_.*-]*+"
-_BARE = r"""(?>
-      -?[0-9]{1,12}\.[0-9]{1,3}                      # decimal
-    | -?[0-9]{1,15}                                  # integer
-    | "(?:[\ !\#-\[\]-~]|\\["\\])*+"                 # string
+_BARE = r"""(?:
+      -?[0-9]{1,12}+\.[0-9]{1,3}+                    # decimal
+    | -?[0-9]{1,15}+                                 # integer
+    | "[\ !\#-\[\]-~]*+(?:\\["\\][\ !\#-\[\]-~]*+)*" # string
     | [A-Za-z*][A-Za-z0-9!\#$%&'*+.^_`|~:/-]*+       # token
     | :[A-Za-z0-9+/]*+={0,2}+:                       # byte sequence
     | \?[01]                                         # boolean
 )"""
-_PARAMETERS = rf"(?:;\ *+{_KEY}(?:={_BARE})?+)*+"
+_PARAMETERS = rf"(?:;\ *+{_KEY}(?:={_BARE})?)*"
 _ITEM = rf"{_BARE}{_PARAMETERS}"
-_INNER_LIST = rf"\(\ *+(?:{_ITEM}(?:\ ++|(?=\))))*+\)"
+_INNER_LIST = rf"\(\ *+(?:{_ITEM}(?:\ ++|(?=\))))*\)"
 _MEMBER = rf"""
     (?P<key>{_KEY})
-    (?:=(?P<value>{_BARE}|{_INNER_LIST}))?+
+    (?:=(?P<value>{_BARE}|{_INNER_LIST}))?
     {_PARAMETERS}
     (?:[\ \t]*+,[\ \t]*+(?=.)|\ *+\Z)
 """

@@ -33,7 +33,7 @@ for address in sys.argv[1:]:
         found.append(str(error))
     else:
         found.append([bound.display for bound in bounds])
-print(json.dumps(found))
+print(json.dumps(found), flush=True)
 os._exit(0)
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import ssl
 import stat
@@ -214,9 +215,24 @@ def _encrypted(leaf: trustme.LeafCert, password: bytes) -> bytes:
 
 
 def test_one_group_can_be_named(certificates: Any) -> None:
-    load(certificates.settings(tls_groups="X25519"), [])
+    load(certificates.settings(tls_groups="prime256v1"), [])
     with pytest.raises(ConfigError, match="tls_groups = 'nope': OpenSSL knows no such group"):
         load(certificates.settings(tls_groups="nope"), [])
+
+
+def test_a_group_that_is_no_curve_is_named_or_said_to_be_beyond_this_python(
+    certificates: Any,
+) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ecdh_curve("X25519")
+    except ssl.SSLError:  # 3.11.2 and others
+        expected: Any = pytest.raises(
+            ConfigError, match=r"'X25519': Python 3\.\S+ cannot choose that group \(prime256v1 is"
+        )
+    else:
+        expected = contextlib.nullcontext()
+    with expected:
+        load(certificates.settings(tls_groups="X25519"), [])
 
 
 @pytest.mark.skipif(hasattr(ssl.SSLContext, "set_groups"), reason="this Python takes several")
@@ -229,7 +245,7 @@ def test_the_group_is_the_one_that_is_used(certificates: Any) -> None:
     client = certificates.client_context()
     client.set_ecdh_curve("secp521r1")
     with pytest.raises(ssl.SSLError):
-        certificates.connect(client=client, tls_groups="X25519").handshake()
+        certificates.connect(client=client, tls_groups="prime256v1").handshake()
     certificates.connect(client=client, tls_groups="secp521r1").handshake()
 
 
