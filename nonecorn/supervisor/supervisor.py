@@ -136,11 +136,9 @@ class Supervisor:
         self.pool.start(plan.server.workers)
         if not takes_over:
             self._tell_health(bindings)
-        self._loop.run(lambda: self.pool.stopping and not self.pool.children)
+        self._loop.run(lambda: self.pool.stopping and not self.pool.children and not self._upgrade)
         if self._health is not None:
             self._health.close()
-        if self._upgrade is not None and not self.handed_over:
-            self._upgrade.give_up("the server stops")
         if self.failure is not None:
             return self.failure.code
         return 1 if self.pool.cut else 0
@@ -167,8 +165,9 @@ class Supervisor:
         if self.failure is None and not self._stops:
             self.failure = failure
             self._manager.stopping(failure.message)
+            self._give_up_upgrade()
             self.pool.stop()
-            self._loop.call_later(_FAILING, self.pool.kill)
+            self._loop.call_later(_FAILING, self._kill)
 
     def child_serves(self, child: Child) -> None:
         """See `Watcher`."""
@@ -211,8 +210,7 @@ class Supervisor:
         if self._stops == 1 and not self.handed_over:
             self.log.info("stopping")
             self._manager.stopping("waiting for open requests")
-            if self._upgrade is not None:
-                self._upgrade.give_up("the server stops")
+            self._give_up_upgrade()
             delay = self.pool.generation.plan.server.drain_delay
             if delay and self._recycling is not None:
                 self.log.info("not ready any more; serving on for %g s", delay)
@@ -225,7 +223,16 @@ class Supervisor:
             self._end_delay()
         self.pool.stop()
         if self._stops >= 3:
-            self._loop.call_later(_ABORTING, self.pool.kill)
+            self._loop.call_later(_ABORTING, self._kill)
+
+    def _give_up_upgrade(self) -> None:
+        if self._upgrade is not None:
+            self._upgrade.give_up("the server stops")
+
+    def _kill(self) -> None:
+        self.pool.kill()
+        if self._upgrade is not None:
+            self._upgrade.kill()
 
     def _end_delay(self) -> None:
         self._delay = None
@@ -396,7 +403,7 @@ class Supervisor:
 
     def _upgraded(self, reason: str) -> None:
         upgrade, self._upgrade = self._upgrade, None
-        if self.pool.stopping:
+        if self._stops or self.pool.stopping:
             return
         if reason or upgrade is None:
             self.log.error("not replaced, this program goes on: %s", reason)

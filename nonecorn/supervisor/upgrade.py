@@ -114,7 +114,7 @@ class Upgrade:
             return
         self._reason = reason
         self._process.terminate()
-        self._loop.call_later(_ENDING, self._kill)
+        self._loop.call_later(_ENDING, self.kill)
 
     def reap(self) -> None:
         """See whether it has ended."""
@@ -122,7 +122,8 @@ class Upgrade:
         if code is not None and not self._over:
             self._end(self._reason or f"it {ending(code)}")
 
-    def _kill(self) -> None:
+    def kill(self) -> None:
+        """End it by force."""
         if not self._over:
             self._process.kill()
 
