@@ -186,7 +186,8 @@ def test_the_announcement_of_a_huge_frame_reserves_nothing(worker):
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("worker", ["uvloop"])
 def test_a_million_fragments_of_one_byte_take_linear_time_and_bounded_memory(worker):
-    """Twice as many cost about twice as much; a quadratic cost would be four times.
+    """Eight times as many cost about eight times as much; a quadratic cost would be 64 times. (What
+    a fragment costs varies by half, with how many of them one read brings.)
 
     On one loop, the quickest to read: fragments are put together by code that knows of no loop, and
     that each loop stops to read is shown in `test_ws_flow.py`.
@@ -196,7 +197,7 @@ def test_a_million_fragments_of_one_byte_take_linear_time_and_bounded_memory(wor
     with probe(worker, "httptools", *args) as server:
         used = []
         peak = Peak(server)
-        for count in (many // 2, many):
+        for count in (many // 8, many):
             before = cpu(server)
             with opened(server.address, "/length") as client:
                 client.sock.settimeout(240)
@@ -205,7 +206,7 @@ def test_a_million_fragments_of_one_byte_take_linear_time_and_bounded_memory(wor
                 sender.join()
                 client.goodbye()
             used.append(cpu(server) - before)
-        assert used[1] / used[0] < 3.0, used
+        assert used[1] / used[0] < 24, used
         assert peak.grown < 8 * MIB
 
 
