@@ -36,8 +36,8 @@ class QuicPort(Connection, typing.Protocol):
             8470).
         max_datagram: Most bytes of a datagram (RFC 9221) that the peer takes now; 0 where it
             takes none.
-        settled: The peer has acknowledged all that was sent, and nothing waits that could be sent
-            now.
+        settled: The peer has acknowledged all that was sent, from an address that is known to be
+            its own, and nothing waits that could be sent now.
     """
 
     early: bool

@@ -250,26 +250,29 @@ def test_a_response_has_left_before_its_connection_does():
 
 @pytest.mark.parametrize("acknowledged", [True, False])
 def test_a_response_is_acknowledged_before_its_connection_leaves(acknowledged):
-    """Within three seconds: some clients are never heard of again."""
-    one = peer(hello, limits=Limits(keep_alive_timeout=0))
+    """Within `close_timeout`: some clients are never heard of again."""
+    one = peer(hello, limits=Limits(keep_alive_timeout=0, close_timeout=3))
     one.port.settled = False
     one.port.protocol.shutdown()
     one.get()
-    one.runtime.advance(1.9 if acknowledged else 2.9)
+    one.runtime.advance(1.9 if acknowledged else 3.4)
     assert not one.port.closed
     one.port.settled = acknowledged
     one.runtime.advance(0.3)
     assert one.port.close_code == 0x100
 
 
-def test_a_client_that_is_gone_is_not_waited_for():
+def test_a_client_that_is_gone_is_not_waited_for_long():
     """All that it does not acknowledge is the farewell."""
-    one = peer(hello, limits=Limits(keep_alive_timeout=0))
+    one = peer(hello, limits=Limits(keep_alive_timeout=0, close_timeout=2))
     one.get()
     one.runtime.advance(4)
     one.port.settled = False
     one.port.protocol.shutdown()
-    one.runtime.advance(0.7)
+    one.runtime.advance(2.4)
+    assert one.goaways == [MOST_STREAM_ID, 4]
+    assert not one.port.closed
+    one.runtime.advance(0.3)
     assert one.port.close_code == 0x100
 
 

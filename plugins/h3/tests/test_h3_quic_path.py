@@ -254,3 +254,23 @@ def test_marks_of_congestion_are_told_back_from_the_first_packet_on(mark: int, p
         wire.pump()
     assert all(counts and counts[place] > 0 and sum(counts) == counts[place] for counts in told)
     assert wire.protocols[0].data == {0: b"x" * 5}
+
+
+def test_a_port_is_not_settled_while_the_new_address_is_not_known_to_be_the_clients():
+    """A farewell might be more than may be sent to it (RFC 9000 section 8.1)."""
+    wire = QuicWire()
+    client = wire.connect()
+    port = wire.protocols[0].port
+    wire.pump(1)
+    assert port.settled
+    moved(wire, client, ("10.9.8.7", 6000))
+    client.send_ping(1)
+    for data, _ in client.datagrams_to_send(wire.runtime.time()):
+        wire.port.receive([data], client.address)
+    wire.runtime.run_until_idle()
+    assert not port.settled
+    wire.pump(1)
+    assert port.settled
+    port.close(7)
+    wire.pump()
+    assert client.terminated.error_code == 7

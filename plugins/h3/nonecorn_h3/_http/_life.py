@@ -7,8 +7,8 @@ has ended, since it still costs what a request costs.
 A connection ends in two ways. With a farewell (RFC 9114 section 5.2): GOAWAY with the highest
 possible stream number, so that the client makes no new requests; a moment later a second GOAWAY,
 which names the first stream that is not served; when those before it are done, the client has
-acknowledged their responses and has had a moment to read them, CONNECTION_CLOSE. Or with a fault:
-CONNECTION_CLOSE at once.
+acknowledged all, or `limits.close_timeout` is over, and has had a moment to read, CONNECTION_CLOSE.
+Or with a fault: CONNECTION_CLOSE at once.
 
 `deadline` may be earlier than anything that is due: what is common only stores the time at which it
 happened, and `sweep` finds out what is due and when to look again.
@@ -40,10 +40,6 @@ _ON_ITS_WAY = 0.5
 """Seconds in which requests arrive whose client had not heard of the farewell."""
 _MOMENT = 1.0
 """Seconds that a client has to read a response: some forget what they have received at the close.
-"""
-_LONG = 3.0
-"""Seconds after a response for which its acknowledgement is waited for: it may be lost repeatedly,
-or its client have gone.
 """
 _SHORT = 0.1
 """Seconds that the last words have before CONNECTION_CLOSE would take them back."""
@@ -177,7 +173,8 @@ class H3Life(MessageConnection["H3Exchange"]):
             self._unsent.look(now)
             self._ended_at = now
         left = max(self._said_at + _SHORT, self._ended_at + _MOMENT) - now
-        if now < self._ended_at + _LONG and not self.port.settled:
+        until = max(self._said_at, self._ended_at) + (self.limits.close_timeout or NEVER)
+        if now < until and not self.port.settled:
             left = max(left, _SHORT)
         if left > 0:
             self._call_in(left, self._leave)

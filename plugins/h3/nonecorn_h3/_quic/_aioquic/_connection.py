@@ -129,7 +129,9 @@ class Connection(Paths):
     @property
     def settled(self) -> bool:
         """See `Engine`."""
-        return not (self._queue or self._marked or self._loss.bytes_in_flight)
+        return self._network_paths[0].is_validated and not (
+            self._queue or self._marked or self._loss.bytes_in_flight
+        )
 
     # What happens to it ---------------------------------------------------------------------------
 
